@@ -1,1 +1,3 @@
+//! The entry.
+
 fn main() {}

@@ -1,0 +1,192 @@
+//! Connection kinds: how systems are reached and read. One file per kind and its line in [`KINDS`].
+//!
+//! A kind knows nothing of the database, of runs or of other kinds. It runs in a child process that can be bounded and
+//! killed (see `pipeline::export`), so nothing that a hostile source sends can take the server down. All of it is
+//! blocking code; a kind that needs an async runtime makes its own.
+
+pub mod files;
+pub mod ldap;
+
+use crate::model::connection::{ConnectionDefinition, SourceTable, TableDefinition};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Every kind there is. A new one: one file and its line here.
+pub static KINDS: &[&dyn ConnectionKind] = &[];
+
+/// The kind of that name.
+pub fn kind(name: &str) -> Option<&'static dyn ConnectionKind> {
+    KINDS.iter().copied().find(|kind| kind.name() == name)
+}
+
+/// A way to reach and read a kind of system.
+pub trait ConnectionKind: Sync {
+    /// The word in documents: `files`, `ldap`.
+    fn name(&self) -> &'static str;
+
+    /// The keys of `[[connection]]`, declared once: they drive document, form, validation and masking.
+    fn settings(&self) -> &'static [Setting];
+
+    /// The keys of `[[connection.table]]`.
+    fn table_settings(&self) -> &'static [Setting];
+
+    /// Whether we can connect, sign in and read: one finding per server or file, with what it is.
+    fn check(&self, connection: &ConnectionRequest) -> Result<Vec<Finding>, ConnectionError>;
+
+    /// What each table holds: columns, types as far as known, a few sample rows.
+    fn tables(&self, connection: &ConnectionRequest) -> Result<Vec<TableSchema>, ConnectionError>;
+
+    /// Reads the whole of each table to its end, in the order of the request, into `extraction`. Returning `Ok` is the
+    /// statement that every table was read to its end; any doubt is an error.
+    fn export(&self, connection: &ConnectionRequest, extraction: &mut dyn Extraction) -> Result<(), ConnectionError>;
+}
+
+/// One key of a connection or a table.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// The key.
+    pub name: &'static str,
+    /// What it takes.
+    pub value: SettingValue,
+    /// Whether it must stand there.
+    pub required: bool,
+    /// One sentence for form and document.
+    pub help: &'static str,
+}
+
+/// What a setting takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SettingValue {
+    /// Text.
+    Text,
+    /// A whole number in this range.
+    Integer(i64, i64),
+    /// true or false.
+    Bool,
+    /// A list of texts.
+    TextList,
+    /// A path; relative ones are relative to the document.
+    Path,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// `{ env = "NAME" }` or `{ file = "PATH" }`; never inline.
+    Secret,
+}
+
+/// What a kind is asked to work with. Secrets are resolved, paths absolute. It never leaves the machine: it goes to the
+/// child process through a pipe.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct ConnectionRequest {
+    /// Settings and tables as the document has them.
+    pub definition: ConnectionDefinition,
+    /// Resolved secrets by setting name. Never logged: `Debug` is not derived for this reason.
+    pub secrets: std::collections::BTreeMap<String, String>,
+    /// For connections fed by upload: table name → the received file.
+    pub uploads: std::collections::BTreeMap<String, UploadedFile>,
+    /// Columns that documents map, per table: the header of sources without one.
+    pub mapped_columns: std::collections::BTreeMap<String, Vec<String>>,
+    /// Columns with several values that stand in an association (`column`, many): exported as pairs, one per row, into
+    /// the table `<table>.<column>` with the columns `<key column>` and `<column>`. Per table: column and key column.
+    pub pair_columns: std::collections::BTreeMap<String, Vec<PairColumn>>,
+}
+
+/// A multi-valued column that leaves the export as pairs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PairColumn {
+    /// The column that holds the key of the `from` end.
+    pub key_column: String,
+    /// The column with several values.
+    pub column: String,
+    /// What separates them, where the source does not know several values itself.
+    pub separator: Option<String>,
+}
+
+/// A file that came by page or API.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct UploadedFile {
+    /// Where it lies on this machine.
+    pub path: PathBuf,
+    /// What its sender called it; messages name it so.
+    pub name: String,
+}
+
+/// Where an export writes: one table after the other, rows as text.
+pub trait Extraction {
+    /// Begins a table; ends the one before it. `source_file` is what messages call it.
+    fn begin(&mut self, table: &str, source_file: &str, columns: &[String]) -> Result<(), ConnectionError>;
+
+    /// One record. `line`: where it starts in the source (None: the line it gets in the extraction).
+    fn row(&mut self, line: Option<u64>, values: &mut dyn Iterator<Item = &[u8]>) -> Result<(), ConnectionError>;
+
+    /// Like begin and row for a table of pairs beside the current one; any number may be open at once.
+    fn pair(&mut self, table: &str, columns: [&str; 2], line: Option<u64>, values: [&[u8]; 2]) -> Result<(), ConnectionError>;
+}
+
+/// What a check found out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Server, folder or file.
+    pub subject: String,
+    /// Whether it works.
+    pub ok: bool,
+    /// What it is, what was read, or what is wrong and what to do.
+    pub message: String,
+}
+
+/// What a table holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableSchema {
+    /// The table's name.
+    pub table: String,
+    /// Its columns in order.
+    pub columns: Vec<ColumnSchema>,
+    /// At most three rows, as text.
+    pub samples: Vec<Vec<String>>,
+}
+
+/// A column of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnSchema {
+    /// Its name.
+    pub name: String,
+    /// What the system says it is, where it says so (an LDAP syntax, an SQL type).
+    pub native_type: Option<String>,
+    /// Whether a row may hold several values.
+    pub multivalued: bool,
+}
+
+/// Why a connection could not be read: what, where, and what to do. Nothing of a secret stands in it.
+#[derive(Debug, Clone, thiserror::Error, Serialize, Deserialize)]
+#[error("{place}: {message}")]
+pub struct ConnectionError {
+    /// Server, file with line and column, or setting.
+    pub place: String,
+    /// What is wrong, and the next step.
+    pub message: String,
+    /// Whether the same attempt may succeed later.
+    pub transient: bool,
+}
+
+impl ConnectionError {
+    /// An error that stays until somebody changes something.
+    pub fn permanent(place: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { place: place.into(), message: message.into(), transient: false }
+    }
+
+    /// An error that may be over later: a time-out, a refused connection.
+    pub fn transient(place: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { place: place.into(), message: message.into(), transient: true }
+    }
+}
+
+impl ConnectionRequest {
+    /// The definition of a table of this connection.
+    pub fn table(&self, name: &str) -> Option<&TableDefinition> {
+        self.definition.tables.iter().find(|table| table.name == name)
+    }
+
+    /// How a table is called across connections.
+    pub fn source(&self, table: &str) -> SourceTable {
+        SourceTable::new(&self.definition.name, table)
+    }
+}

@@ -1,0 +1,1 @@
+//! Files: CSV and TSV from a folder or by upload.

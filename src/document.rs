@@ -1,0 +1,1 @@
+//! Connector and settings documents: TOML to model and back, checked, with line and column.

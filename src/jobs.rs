@@ -1,0 +1,1 @@
+//! Queue, workers, leases, schedule, rescue.

@@ -1,0 +1,101 @@
+//! An association: a link between two entity types.
+
+use super::connection::SourceTable;
+use super::guard::Thresholds;
+use serde::{Deserialize, Serialize};
+
+/// One `[[association]]` of a connector's document.
+///
+/// Its pairs come from a column of the `from` end's own table (`column`), or from a table of pairs (`source`,
+/// `from_column`, `to_column`). Either way they become one stream: key of the `from` end, value that finds the `to` end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AssociationDefinition {
+    /// Unique within the connector.
+    pub name: String,
+    /// What pages call it; the name if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// The entity type that has the column, or whose key stands in `from_column`.
+    pub from: String,
+    /// The entity types the value may find, in this order.
+    pub to: OneOrMany,
+    /// A column of the `from` end's table. Several values in it if the cardinality is `many_to_many` or `one_to_many`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    /// A table of pairs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceTable>,
+    /// The pair's column with the key of the `from` end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_column: Option<String>,
+    /// The pair's column that finds the `to` end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_column: Option<String>,
+    /// The unique property of the `to` end that the value holds; its key if absent.
+    #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
+    pub match_property: Option<String>,
+    /// What separates several values in `column`. Default: `property::VALUE_SEPARATOR`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub separator: Option<String>,
+    /// How many at each end.
+    #[serde(default)]
+    pub cardinality: Cardinality,
+    /// Whether these links decide who is in the managed groups.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub membership: bool,
+    /// Stricter thresholds of its own; none by default.
+    #[serde(default = "Thresholds::none", skip_serializing_if = "Thresholds::is_none")]
+    pub thresholds: Thresholds,
+}
+
+impl AssociationDefinition {
+    /// The display name, or the name.
+    pub fn title(&self) -> &str {
+        self.display_name.as_deref().unwrap_or(&self.name)
+    }
+}
+
+/// One name or several: `"a"` or `["a", "b"]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    /// A single name.
+    One(String),
+    /// Several, in order.
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    /// The names in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Many(names) => names,
+        }
+        .iter()
+        .map(String::as_str)
+    }
+}
+
+/// How many links an end may have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cardinality {
+    /// One at each end.
+    OneToOne,
+    /// The `from` end has one, the `to` end many: a manager, a department.
+    #[default]
+    ManyToOne,
+    /// The `from` end has many, each `to` end one.
+    OneToMany,
+    /// Many at each end: members of groups.
+    ManyToMany,
+}
+
+impl Cardinality {
+    /// Whether the `from` end has at most one link, so that another target is an update.
+    pub fn is_single_valued(self) -> bool {
+        matches!(self, Self::OneToOne | Self::ManyToOne)
+    }
+}

@@ -1,0 +1,110 @@
+//! What a run did, or would do, in figures. They come from the change rows, never from variables beside them.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// All figures of a run, as they stand in `runs.counters`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counters {
+    /// In the order of the document.
+    pub entity_types: Vec<EntityTypeCounters>,
+    /// In the order of the document.
+    pub associations: Vec<AssociationCounters>,
+    /// What follows for persons.
+    pub persons: PersonCounters,
+    /// Problems by reason code.
+    pub problems: BTreeMap<String, u64>,
+}
+
+/// Rows of one entity type. They balance: see [`EntityTypeCounters::balances`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EntityTypeCounters {
+    /// The entity type's name.
+    pub name: String,
+    /// Whether it represents users: then the run's result counts it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub represents_users: bool,
+    /// Rows read from the extraction.
+    pub read: u64,
+    /// Resources that are new.
+    pub inserted: u64,
+    /// Resources that differ.
+    pub updated: u64,
+    /// Resources that are the same.
+    pub unchanged: u64,
+    /// Resources deleted because they are absent.
+    pub deleted: u64,
+    /// Rows that asked for a deletion (these are rows read; absences are not).
+    pub deleted_by_command: u64,
+    /// Rows rejected as problems.
+    pub rejected: u64,
+    /// Identical rows that were counted once.
+    pub duplicates_dropped: u64,
+    /// Rows that `where` left out.
+    pub out_of_scope: u64,
+    /// Rows whose change is held or excluded.
+    pub withheld: u64,
+    /// Rows of persons that were anonymized.
+    pub suppressed: u64,
+    /// Resources stored before the run: the base of percentages.
+    pub stored: u64,
+}
+
+impl EntityTypeCounters {
+    /// The books (SPEC 2): every row that was read is accounted for exactly once.
+    pub fn balances(&self) -> bool {
+        self.read
+            == self.inserted
+                + self.updated
+                + self.unchanged
+                + self.deleted_by_command
+                + self.rejected
+                + self.duplicates_dropped
+                + self.out_of_scope
+                + self.withheld
+                + self.suppressed
+    }
+}
+
+/// Links of one association.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AssociationCounters {
+    /// The association's name.
+    pub name: String,
+    /// New links.
+    pub inserted: u64,
+    /// Links that change their target.
+    pub updated: u64,
+    /// Links that are gone.
+    pub deleted: u64,
+    /// Pairs whose end does not exist.
+    pub rejected: u64,
+    /// Links stored before the run.
+    pub stored: u64,
+}
+
+/// What happens to persons.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PersonCounters {
+    /// New persons.
+    pub created: u64,
+    /// Persons whose values change.
+    pub updated: u64,
+    /// Persons that are blocked and become past.
+    pub blocked: u64,
+    /// Persons that return.
+    pub unblocked: u64,
+    /// Persons that are removed.
+    pub deleted: u64,
+    /// Persons stored that this connector feeds: the base of percentages.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub stored: u64,
+}
+
+fn is_zero(value: &u64) -> bool {
+    *value == 0
+}

@@ -1,0 +1,484 @@
+// @generated automatically by Diesel CLI.
+
+diesel::table! {
+    accounts (id) {
+        id -> Int4,
+        name -> Text,
+        role -> Text,
+        password_hash -> Nullable<Text>,
+        setup_digest -> Nullable<Bytea>,
+        setup_until -> Nullable<Timestamptz>,
+        active -> Bool,
+        created_at -> Timestamptz,
+        last_sign_in_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    associations (id) {
+        id -> Int4,
+        connector_id -> Int4,
+        name -> Text,
+        display_name -> Text,
+        from_entity_type_id -> Int4,
+        to_entity_type_ids -> Array<Nullable<Int4>>,
+        membership -> Bool,
+        position -> Int4,
+        retired -> Bool,
+    }
+}
+
+diesel::table! {
+    audit (id) {
+        id -> Int8,
+        at -> Timestamptz,
+        account -> Text,
+        action -> Text,
+        subject -> Text,
+        detail -> Jsonb,
+    }
+}
+
+diesel::table! {
+    blobs (sha256) {
+        sha256 -> Text,
+        content -> Bytea,
+    }
+}
+
+diesel::table! {
+    changes (run_id, seq) {
+        run_id -> Int4,
+        seq -> Int4,
+        created_on -> Date,
+        entity_type_id -> Nullable<Int4>,
+        association_id -> Nullable<Int4>,
+        operation -> Text,
+        resource_id -> Nullable<Int8>,
+        from_id -> Nullable<Int8>,
+        to_id -> Nullable<Int8>,
+        before_to_id -> Nullable<Int8>,
+        person_id -> Nullable<Int8>,
+        new_person -> Bool,
+        line -> Int4,
+        digest -> Nullable<Uuid>,
+        links_digest -> Nullable<Uuid>,
+        key -> Text,
+        to_key -> Nullable<Text>,
+        before_to_key -> Nullable<Text>,
+        before -> Nullable<Jsonb>,
+        after -> Nullable<Jsonb>,
+    }
+}
+
+diesel::table! {
+    configurations (connector_id, version) {
+        connector_id -> Int4,
+        version -> Int4,
+        document -> Text,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    connectors (id) {
+        id -> Int4,
+        name -> Text,
+        display_name -> Text,
+        active -> Bool,
+        activity_changed_at -> Timestamptz,
+        activity_changed_by -> Nullable<Text>,
+        configuration_version -> Int4,
+        draft -> Nullable<Text>,
+        draft_saved_at -> Nullable<Timestamptz>,
+        draft_saved_by -> Nullable<Text>,
+        state_version -> Int8,
+        applied_run_id -> Nullable<Int4>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    decisions (id) {
+        id -> Int8,
+        run_id -> Int4,
+        decision -> Text,
+        decided_by -> Text,
+        decided_at -> Timestamptz,
+        digest -> Nullable<Text>,
+        comment -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    entity_types (id) {
+        id -> Int4,
+        connector_id -> Int4,
+        name -> Text,
+        display_name -> Text,
+        represents -> Text,
+        position -> Int4,
+        retired -> Bool,
+    }
+}
+
+diesel::table! {
+    extraction_files (extraction_id, source_table) {
+        extraction_id -> Int8,
+        source_table -> Text,
+        path -> Text,
+        source_file -> Text,
+        sha256 -> Text,
+        bytes -> Int8,
+        rows -> Int8,
+        columns -> Jsonb,
+        lines -> Jsonb,
+        profile -> Jsonb,
+    }
+}
+
+diesel::table! {
+    extractions (id) {
+        id -> Int8,
+        connector_id -> Int4,
+        run_id -> Int4,
+        prefix -> Text,
+        digest -> Text,
+        created_at -> Timestamptz,
+        deleted_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    group_closure (ancestor_id, descendant_id) {
+        ancestor_id -> Int8,
+        descendant_id -> Int8,
+        depth -> Int4,
+    }
+}
+
+diesel::table! {
+    groups (id) {
+        id -> Int8,
+        resource_id -> Nullable<Int8>,
+        entity_type_id -> Nullable<Int4>,
+        name -> Text,
+        profile_type -> Nullable<Text>,
+        past_profile_type -> Nullable<Text>,
+        run_id -> Nullable<Int4>,
+    }
+}
+
+diesel::table! {
+    installation (only_row) {
+        only_row -> Bool,
+        store_id -> Uuid,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    job_slots (job, due_at) {
+        job -> Text,
+        due_at -> Timestamptz,
+        started_at -> Timestamptz,
+        server -> Text,
+        outcome -> Jsonb,
+    }
+}
+
+diesel::table! {
+    jobs (name) {
+        name -> Text,
+        cron -> Text,
+        time_zone -> Text,
+        mode -> Text,
+        enabled -> Bool,
+    }
+}
+
+diesel::table! {
+    leases (run_id) {
+        run_id -> Int4,
+        epoch -> Int4,
+        worker -> Text,
+        leased_until -> Timestamptz,
+        cancel_requested -> Nullable<Timestamptz>,
+        cancelled_by -> Nullable<Text>,
+        stage -> Text,
+        progress -> Jsonb,
+        progressed_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    links (association_id, from_id, to_id) {
+        from_id -> Int8,
+        to_id -> Int8,
+        association_id -> Int4,
+        run_id -> Int4,
+    }
+}
+
+diesel::table! {
+    links_history (association_id, from_id, to_id, valid_to) {
+        from_id -> Int8,
+        to_id -> Int8,
+        association_id -> Int4,
+        run_id -> Int4,
+        ended_by_run_id -> Int4,
+        valid_from -> Timestamptz,
+        valid_to -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    local_memberships (group_id, person_id) {
+        group_id -> Int8,
+        person_id -> Int8,
+        added_by -> Text,
+        added_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    outbox (id) {
+        id -> Int8,
+        run_id -> Int4,
+        kind -> Text,
+        operation -> Text,
+        person_id -> Nullable<Int8>,
+        group_id -> Nullable<Int8>,
+        entity_type_id -> Nullable<Int4>,
+        association_id -> Nullable<Int4>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    persons (id) {
+        id -> Int8,
+        state -> Text,
+        created_by -> Nullable<Int4>,
+        created_run_id -> Nullable<Int4>,
+        run_id -> Nullable<Int4>,
+        valid_from -> Timestamptz,
+        fields -> Jsonb,
+        provenance -> Jsonb,
+        local -> Jsonb,
+        blocks -> Jsonb,
+        search -> Text,
+    }
+}
+
+diesel::table! {
+    persons_history (id, valid_to) {
+        id -> Int8,
+        state -> Text,
+        created_by -> Nullable<Int4>,
+        created_run_id -> Nullable<Int4>,
+        run_id -> Nullable<Int4>,
+        ended_by_run_id -> Nullable<Int4>,
+        operation -> Text,
+        valid_from -> Timestamptz,
+        valid_to -> Timestamptz,
+        fields -> Jsonb,
+        provenance -> Jsonb,
+        local -> Jsonb,
+        blocks -> Jsonb,
+    }
+}
+
+diesel::table! {
+    problems (run_id, seq) {
+        run_id -> Int4,
+        seq -> Int4,
+        scope -> Text,
+        file -> Text,
+        line -> Nullable<Int8>,
+        column_name -> Nullable<Text>,
+        key -> Nullable<Text>,
+        value -> Nullable<Text>,
+        code -> Text,
+        message -> Text,
+        rejects -> Bool,
+        identity -> Uuid,
+    }
+}
+
+diesel::table! {
+    profile_fields (name) {
+        name -> Text,
+        title -> Text,
+        #[sql_name = "type"]
+        type_ -> Text,
+        required -> Bool,
+        is_unique -> Bool,
+        sources -> Array<Nullable<Text>>,
+        editable_by -> Text,
+        position -> Int4,
+        declared_by -> Text,
+    }
+}
+
+diesel::table! {
+    resources (id) {
+        id -> Int8,
+        person_id -> Nullable<Int8>,
+        digest -> Nullable<Uuid>,
+        links_digest -> Nullable<Uuid>,
+        entity_type_id -> Int4,
+        run_id -> Int4,
+        line -> Int4,
+        key -> Text,
+        attributes -> Jsonb,
+    }
+}
+
+diesel::table! {
+    resources_history (id) {
+        id -> Int8,
+        person_id -> Nullable<Int8>,
+        entity_type_id -> Int4,
+        run_id -> Int4,
+        line -> Int4,
+        ended_by_run_id -> Int4,
+        valid_from -> Timestamptz,
+        valid_to -> Timestamptz,
+        key -> Text,
+        attributes -> Jsonb,
+    }
+}
+
+diesel::table! {
+    run_log (id) {
+        id -> Int8,
+        run_id -> Int4,
+        stage -> Text,
+        at -> Timestamptz,
+        level -> Text,
+        event -> Text,
+        message -> Text,
+    }
+}
+
+diesel::table! {
+    runs (id) {
+        id -> Int4,
+        connector_id -> Int4,
+        mode -> Text,
+        trigger -> Text,
+        started_by -> Nullable<Text>,
+        job -> Nullable<Text>,
+        task -> Text,
+        dry_run -> Bool,
+        standalone -> Bool,
+        state -> Text,
+        epoch -> Int4,
+        configuration_version -> Int4,
+        extraction_id -> Nullable<Int8>,
+        state_version -> Nullable<Int8>,
+        change_set_digest -> Nullable<Text>,
+        pending_schema -> Nullable<Text>,
+        counters -> Jsonb,
+        breaches -> Jsonb,
+        causes -> Jsonb,
+        failure -> Nullable<Jsonb>,
+        created_at -> Timestamptz,
+        started_at -> Nullable<Timestamptz>,
+        finished_at -> Nullable<Timestamptz>,
+        applied_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    sessions (digest) {
+        digest -> Bytea,
+        account_id -> Int4,
+        csrf -> Text,
+        flash -> Jsonb,
+        created_at -> Timestamptz,
+        last_seen_at -> Timestamptz,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    settings_versions (version) {
+        version -> Int4,
+        document -> Text,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    sign_in_failures (id) {
+        id -> Int8,
+        who -> Text,
+        at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    tasks (run_id, stage) {
+        run_id -> Int4,
+        stage -> Text,
+        state -> Text,
+        attempts -> Int4,
+        started_at -> Nullable<Timestamptz>,
+        finished_at -> Nullable<Timestamptz>,
+        rows -> Int8,
+    }
+}
+
+diesel::table! {
+    uploads (connector_id, source_table) {
+        connector_id -> Int4,
+        source_table -> Text,
+        path -> Text,
+        file_name -> Text,
+        bytes -> Int8,
+        sha256 -> Text,
+        uploaded_at -> Timestamptz,
+        uploaded_by -> Text,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(
+    accounts,
+    associations,
+    audit,
+    blobs,
+    changes,
+    configurations,
+    connectors,
+    decisions,
+    entity_types,
+    extraction_files,
+    extractions,
+    group_closure,
+    groups,
+    installation,
+    job_slots,
+    jobs,
+    leases,
+    links,
+    links_history,
+    local_memberships,
+    outbox,
+    persons,
+    persons_history,
+    problems,
+    profile_fields,
+    resources,
+    resources_history,
+    run_log,
+    runs,
+    sessions,
+    settings_versions,
+    sign_in_failures,
+    tasks,
+    uploads,
+);

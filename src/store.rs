@@ -1,0 +1,1 @@
+//! Extractions in the object store: write, seal, open, delete.

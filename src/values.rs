@@ -1,0 +1,1 @@
+//! Typed values: formats, expressions, digests. Pure.
