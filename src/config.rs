@@ -68,7 +68,8 @@ impl Config {
         let data_dir = std::path::absolute(&data_dir).unwrap_or(data_dir);
         let listen_text = take("MUSTER_LISTEN").unwrap_or_else(|| "127.0.0.1:8080".into());
         let listen = listen_text.parse().unwrap_or_else(|_| {
-            wrong.push(format!("MUSTER_LISTEN is {listen_text:?}; write an address and a port, such as 127.0.0.1:8080"));
+            wrong
+                .push(format!("MUSTER_LISTEN is {listen_text:?}; write an address and a port, such as 127.0.0.1:8080"));
             SocketAddr::from(([127, 0, 0, 1], 8080))
         });
         let workers_text = take("MUSTER_WORKERS").unwrap_or_else(|| "2".into());

@@ -119,7 +119,13 @@ pub trait Extraction {
     fn row(&mut self, line: Option<u64>, values: &mut dyn Iterator<Item = &[u8]>) -> Result<(), ConnectionError>;
 
     /// Like begin and row for a table of pairs beside the current one; any number may be open at once.
-    fn pair(&mut self, table: &str, columns: [&str; 2], line: Option<u64>, values: [&[u8]; 2]) -> Result<(), ConnectionError>;
+    fn pair(
+        &mut self,
+        table: &str,
+        columns: [&str; 2],
+        line: Option<u64>,
+        values: [&[u8]; 2],
+    ) -> Result<(), ConnectionError>;
 }
 
 /// What a check found out.

@@ -132,7 +132,7 @@ diesel::table! {
         sha256 -> Text,
         bytes -> Int8,
         rows -> Int8,
-        columns -> Jsonb,
+        header -> Jsonb,
         lines -> Jsonb,
         profile -> Jsonb,
     }

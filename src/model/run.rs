@@ -87,7 +87,12 @@ impl RunState {
     pub fn is_over(self) -> bool {
         matches!(
             self,
-            Self::Completed | Self::CompletedWithProblems | Self::Failed | Self::Cancelled | Self::Discarded | Self::Superseded
+            Self::Completed
+                | Self::CompletedWithProblems
+                | Self::Failed
+                | Self::Cancelled
+                | Self::Discarded
+                | Self::Superseded
         )
     }
 
