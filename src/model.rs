@@ -1,6 +1,7 @@
 //! One noun per file: what Muster knows, and the queries that read and write it.
 
 pub mod association;
+pub mod claim;
 pub mod connection;
 pub mod connector;
 pub mod counters;

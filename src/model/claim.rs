@@ -1,0 +1,94 @@
+//! A claim: one worker's right to work on one stage of one run, and the fenced end of that work.
+//!
+//! A claim raises the run's epoch. The last statement before each commit checks and writes run and epoch, so a paused
+//! worker that wakes up late commits nothing.
+
+use super::counters::Counters;
+use super::guard::Breach;
+use super::run::{RunId, Stage};
+use diesel::pg::PgConnection;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// The right to work on `stage` of `run` as long as `epoch` is the run's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The run.
+    pub run: RunId,
+    /// The run's epoch when it was claimed.
+    pub epoch: i32,
+    /// What is to be done.
+    pub stage: Stage,
+}
+
+impl Claim {
+    /// What connections that work under this claim call themselves in `pg_stat_activity`.
+    pub fn application_name(&self) -> String {
+        format!("muster run {} epoch {}", self.run, self.epoch)
+    }
+
+    /// The schema in which prepare builds tables under this claim; nobody else writes there.
+    pub fn pending_schema(&self) -> String {
+        format!("run_{}_{}", self.run, self.epoch)
+    }
+}
+
+/// Puts "work on this run" into the queue, inside the caller's transaction. `jobs` provides it.
+pub type Enqueue = Arc<dyn Fn(&mut PgConnection, RunId) -> diesel::QueryResult<()> + Send + Sync>;
+
+/// How a stage ended; `finish` writes it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ending {
+    /// The export is sealed.
+    Exported {
+        /// What was written.
+        extraction_id: i64,
+        /// Rows of all tables.
+        rows: u64,
+    },
+    /// The change set is frozen.
+    Prepared(Box<Prepared>),
+    /// The change set is applied, in the transaction that calls `finish`.
+    Applied {
+        /// Figures with those of persons as they really were.
+        counters: Counters,
+    },
+    /// The connector's state is no longer the one that prepare saw: prepare anew.
+    PrepareAgain,
+    /// Another connector synchronizes: put back in the queue.
+    Busy,
+    /// Something went wrong; nothing was written.
+    Failed(Failure),
+    /// A person stopped it; nothing was written.
+    Cancelled,
+}
+
+/// What prepare decided.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Prepared {
+    /// The connector's state version that the difference was taken against.
+    pub state_version: i64,
+    /// `sha256:…` over all changes.
+    pub change_set_digest: String,
+    /// The schema with tables to attach, if there are any.
+    pub pending_schema: Option<String>,
+    /// All figures.
+    pub counters: Counters,
+    /// The guards that were exceeded; none: the run is ready.
+    pub breaches: Vec<Breach>,
+    /// Rows read.
+    pub rows: u64,
+}
+
+/// Why a stage failed, for `runs.failure` and the page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The stage.
+    pub stage: Stage,
+    /// Server, file with line and column, or setting.
+    pub place: String,
+    /// What is wrong, and the next step.
+    pub message: String,
+    /// Whether a retry may succeed without anybody changing anything.
+    pub transient: bool,
+}
