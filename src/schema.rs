@@ -173,7 +173,7 @@ diesel::table! {
 diesel::table! {
     installation (only_row) {
         only_row -> Bool,
-        store_id -> Uuid,
+        store_id -> Nullable<Uuid>,
         created_at -> Timestamptz,
     }
 }

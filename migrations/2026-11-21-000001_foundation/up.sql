@@ -441,7 +441,7 @@ create table audit (
 -- One row of what this database is: matched with the object store, so that two local folders never pose as one.
 create table installation (
   only_row   boolean     primary key default true check (only_row),
-  store_id   uuid        not null default gen_random_uuid(),
+  store_id   uuid,                                       -- null until the first store is bound
   created_at timestamptz not null default now()
 );
 insert into installation default values;
