@@ -1,8 +1,13 @@
 //! An association: a link between two entity types.
 
 use super::connection::SourceTable;
+use super::entity_type::EntityTypeId;
 use super::guard::Thresholds;
+use super::{connector::ConnectorId, id::id};
+use crate::schema::associations;
+use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One `[[association]]` of a connector's document.
 ///
@@ -98,4 +103,83 @@ impl Cardinality {
     pub fn is_single_valued(self) -> bool {
         matches!(self, Self::OneToOne | Self::ManyToOne)
     }
+}
+
+id! {
+    /// Id of an association: the same as long as its connector has one of that name, also after it was away.
+    AssociationId(i32) as Integer
+}
+
+/// An association as it is stored: its identity, and what pages need without the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = associations, check_for_backend(diesel::pg::Pg))]
+pub struct Association {
+    /// Its id.
+    pub id: AssociationId,
+    /// The connector it belongs to.
+    pub connector_id: ConnectorId,
+    /// Unique within the connector.
+    pub name: String,
+    /// What pages call it.
+    pub display_name: String,
+    /// The `from` end.
+    pub from_entity_type_id: EntityTypeId,
+    /// The `to` ends in order; none is null.
+    pub to_entity_type_ids: Vec<Option<EntityTypeId>>,
+    /// Whether its links decide who is in the managed groups.
+    pub membership: bool,
+    /// Its place in the document.
+    pub position: i32,
+    /// No longer in the configuration; its links are still there.
+    pub retired: bool,
+}
+
+/// A connector's associations in the order of the document, retired ones last.
+pub fn of_connector(connection: &mut PgConnection, connector: ConnectorId) -> QueryResult<Vec<Association>> {
+    associations::table
+        .filter(associations::connector_id.eq(connector))
+        .order((associations::retired, associations::position, associations::id))
+        .select(Association::as_select())
+        .load(connection)
+}
+
+/// Ids of a connector's associations by name, retired ones included.
+pub fn ids(connection: &mut PgConnection, connector: ConnectorId) -> QueryResult<BTreeMap<String, AssociationId>> {
+    let rows: Vec<(String, AssociationId)> = associations::table
+        .filter(associations::connector_id.eq(connector))
+        .select((associations::name, associations::id))
+        .load(connection)?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Makes the stored associations those of the document: by name, with stable ids; those gone are retired. An end that
+/// is not among `entity_types` can't come from a checked document; it is [`diesel::NotFound`].
+pub(super) fn store(
+    connection: &mut PgConnection,
+    connector: ConnectorId,
+    definitions: &[AssociationDefinition],
+    entity_types: &BTreeMap<String, EntityTypeId>,
+) -> QueryResult<()> {
+    let end = |name: &str| entity_types.get(name).copied().ok_or(diesel::NotFound);
+    diesel::update(associations::table.filter(associations::connector_id.eq(connector)))
+        .set(associations::retired.eq(true))
+        .execute(connection)?;
+    for (position, definition) in (1..).zip(definitions) {
+        let to = definition.to.names().map(|name| end(name).map(Some)).collect::<QueryResult<Vec<_>>>()?;
+        let row = (
+            associations::display_name.eq(definition.title()),
+            associations::from_entity_type_id.eq(end(&definition.from)?),
+            associations::to_entity_type_ids.eq(&to),
+            associations::membership.eq(definition.membership),
+            associations::position.eq(position),
+            associations::retired.eq(false),
+        );
+        diesel::insert_into(associations::table)
+            .values((associations::connector_id.eq(connector), associations::name.eq(&definition.name), row))
+            .on_conflict((associations::connector_id, associations::name))
+            .do_update()
+            .set(row)
+            .execute(connection)?;
+    }
+    Ok(())
 }

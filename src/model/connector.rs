@@ -4,7 +4,12 @@ use super::association::AssociationDefinition;
 use super::connection::{ConnectionDefinition, SourceTable, TableDefinition};
 use super::entity_type::EntityTypeDefinition;
 use super::guard::{GuardSettings, Thresholds};
+use super::{audit, id::id};
+use crate::schema::connectors;
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// A connector's document, parsed: what one version of its configuration says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,4 +78,79 @@ pub enum JobUse {
     Used,
     /// It doesn't.
     NotUsed,
+}
+
+id! {
+    /// Id of a connector.
+    ConnectorId(i32) as Integer
+}
+
+/// A connector as it is stored; what it does stands in its configuration.
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable)]
+#[diesel(table_name = connectors, check_for_backend(diesel::pg::Pg))]
+pub struct Connector {
+    /// Its id, in the order of creation.
+    pub id: ConnectorId,
+    /// Unique; what command line and addresses use.
+    pub name: String,
+    /// What pages call it.
+    pub display_name: String,
+    /// Whether scheduled jobs take it along.
+    pub active: bool,
+    /// When it was last activated or deactivated; its creation, if never.
+    pub activity_changed_at: DateTime<Utc>,
+    /// Who did so.
+    pub activity_changed_by: Option<String>,
+    /// The version of its configuration that new runs use.
+    pub configuration_version: i32,
+    /// When a draft was saved that waits for Reload.
+    pub draft_saved_at: Option<DateTime<Utc>>,
+    /// Who saved it.
+    pub draft_saved_by: Option<String>,
+    /// Raised by every applied run.
+    pub state_version: i64,
+    /// The last applied run.
+    pub applied_run_id: Option<i32>,
+    /// When it was first applied.
+    pub created_at: DateTime<Utc>,
+}
+
+impl Connector {
+    /// Whether a draft waits for Reload (the "stale" badge).
+    pub fn is_stale(&self) -> bool {
+        self.draft_saved_at.is_some()
+    }
+}
+
+/// All connectors, in the order of their names.
+pub fn list(connection: &mut PgConnection) -> QueryResult<Vec<Connector>> {
+    connectors::table.select(Connector::as_select()).order(connectors::name).load(connection)
+}
+
+/// The connector of that name.
+pub fn by_name(connection: &mut PgConnection, name: &str) -> QueryResult<Option<Connector>> {
+    connectors::table.filter(connectors::name.eq(name)).select(Connector::as_select()).first(connection).optional()
+}
+
+/// The connector of that id.
+pub fn by_id(connection: &mut PgConnection, id: ConnectorId) -> QueryResult<Option<Connector>> {
+    connectors::table.find(id).select(Connector::as_select()).first(connection).optional()
+}
+
+/// Takes a connector out of the scheduled jobs, or puts it back. `false`: it was so already, nothing is written.
+pub fn set_active(connection: &mut PgConnection, connector: &Connector, active: bool, by: &str) -> QueryResult<bool> {
+    connection.transaction(|connection| {
+        let changed = diesel::update(connectors::table.find(connector.id).filter(connectors::active.ne(active)))
+            .set((
+                connectors::active.eq(active),
+                connectors::activity_changed_at.eq(diesel::dsl::now),
+                connectors::activity_changed_by.eq(by),
+            ))
+            .execute(connection)?;
+        if changed > 0 {
+            let action = if active { "activate" } else { "deactivate" };
+            audit::record(connection, by, action, &format!("connector {}", connector.name), json!({}))?;
+        }
+        Ok(changed > 0)
+    })
 }

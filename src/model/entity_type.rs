@@ -3,6 +3,9 @@
 use super::connection::SourceTable;
 use super::guard::Thresholds;
 use super::property::PropertyDefinition;
+use super::{connector::ConnectorId, id::id};
+use crate::schema::entity_types;
+use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -67,6 +70,18 @@ pub enum Represents {
     Groups,
     /// Each resource is a department; associations between them make the tree.
     Organizations,
+}
+
+impl Represents {
+    /// The word in documents, SQL and pages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Users => "users",
+            Self::Groups => "groups",
+            Self::Organizations => "organizations",
+        }
+    }
 }
 
 /// `[entity_type.users]`: what it means that these rows are users.
@@ -148,4 +163,73 @@ pub struct GroupsDefinition {
     /// Profile type of a member that is past.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub past_profile_type: Option<String>,
+}
+
+id! {
+    /// Id of an entity type: the same as long as its connector has one of that name, also after it was away.
+    EntityTypeId(i32) as Integer
+}
+
+/// An entity type as it is stored: its identity, and what pages need without the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = entity_types, check_for_backend(diesel::pg::Pg))]
+pub struct EntityType {
+    /// Its id.
+    pub id: EntityTypeId,
+    /// The connector it belongs to.
+    pub connector_id: ConnectorId,
+    /// Unique within the connector.
+    pub name: String,
+    /// What pages call it.
+    pub display_name: String,
+    /// The word of [`Represents`].
+    pub represents: String,
+    /// Its place in the document.
+    pub position: i32,
+    /// No longer in the configuration; its resources are still there.
+    pub retired: bool,
+}
+
+/// A connector's entity types in the order of the document, retired ones last.
+pub fn of_connector(connection: &mut PgConnection, connector: ConnectorId) -> QueryResult<Vec<EntityType>> {
+    entity_types::table
+        .filter(entity_types::connector_id.eq(connector))
+        .order((entity_types::retired, entity_types::position, entity_types::id))
+        .select(EntityType::as_select())
+        .load(connection)
+}
+
+/// Ids of a connector's entity types by name, retired ones included.
+pub fn ids(connection: &mut PgConnection, connector: ConnectorId) -> QueryResult<BTreeMap<String, EntityTypeId>> {
+    let rows: Vec<(String, EntityTypeId)> = entity_types::table
+        .filter(entity_types::connector_id.eq(connector))
+        .select((entity_types::name, entity_types::id))
+        .load(connection)?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Makes the stored entity types those of the document: by name, with stable ids; those gone are retired.
+pub(super) fn store(
+    connection: &mut PgConnection,
+    connector: ConnectorId,
+    definitions: &[EntityTypeDefinition],
+) -> QueryResult<BTreeMap<String, EntityTypeId>> {
+    diesel::update(entity_types::table.filter(entity_types::connector_id.eq(connector)))
+        .set(entity_types::retired.eq(true))
+        .execute(connection)?;
+    for (position, definition) in (1..).zip(definitions) {
+        let row = (
+            entity_types::display_name.eq(definition.title()),
+            entity_types::represents.eq(definition.represents.as_str()),
+            entity_types::position.eq(position),
+            entity_types::retired.eq(false),
+        );
+        diesel::insert_into(entity_types::table)
+            .values((entity_types::connector_id.eq(connector), entity_types::name.eq(&definition.name), row))
+            .on_conflict((entity_types::connector_id, entity_types::name))
+            .do_update()
+            .set(row)
+            .execute(connection)?;
+    }
+    ids(connection, connector)
 }

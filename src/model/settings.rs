@@ -1,0 +1,147 @@
+//! The settings document: what spans connectors. Versioned like a connector's configuration.
+
+use super::configuration::{Applied, Outcome};
+use super::job::{self, JobDefinition};
+use super::profile_field::{self, ProfileFieldDefinition};
+use super::{audit, connector};
+use crate::schema::settings_versions;
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// The settings document, parsed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SettingsDefinition {
+    /// Schedules.
+    #[serde(rename = "job")]
+    pub jobs: Vec<JobDefinition>,
+    /// What a profile may hold.
+    #[serde(rename = "profile_field")]
+    pub profile_fields: Vec<ProfileFieldDefinition>,
+    /// How long things are kept.
+    pub retention: Retention,
+    /// Who hears of blocked, failed and late runs.
+    #[serde(rename = "notification")]
+    pub notifications: Vec<NotificationDefinition>,
+}
+
+/// `[retention]`: days; 0 is for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retention {
+    /// Extractions.
+    pub extractions_days: u32,
+    /// Superseded versions of resources, links and persons.
+    pub history_days: u32,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { extractions_days: 90, history_days: 0 }
+    }
+}
+
+/// One `[[notification]]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum NotificationDefinition {
+    /// A signed request (Standard Webhooks).
+    Webhook {
+        /// Where it goes; http or https.
+        url: String,
+        /// What it is signed with.
+        secret: SecretReference,
+        /// What it tells of.
+        on: Vec<Occasion>,
+    },
+}
+
+/// Where a secret stands; it never stands in a document itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum SecretReference {
+    /// In this environment variable.
+    Env(String),
+    /// In this file.
+    File(String),
+}
+
+/// What a notification tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Occasion {
+    /// A guard stopped a run.
+    Blocked,
+    /// A run failed.
+    Failed,
+    /// A connector was not synchronized when it should have been.
+    Late,
+}
+
+/// One version of the settings document.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = settings_versions, check_for_backend(diesel::pg::Pg))]
+pub struct SettingsVersion {
+    /// Grows with time.
+    pub version: i32,
+    /// TOML, as written by the administrator.
+    pub document: String,
+    /// When it was applied.
+    pub created_at: DateTime<Utc>,
+    /// By whom.
+    pub created_by: Option<String>,
+}
+
+/// The settings that hold; `None` before the first were applied.
+pub fn current(connection: &mut PgConnection) -> QueryResult<Option<SettingsVersion>> {
+    settings_versions::table
+        .order(settings_versions::version.desc())
+        .select(SettingsVersion::as_select())
+        .first(connection)
+        .optional()
+}
+
+/// Makes `document` the settings that hold. `definition` is what it says and `before` what the document that held until
+/// now said, both from `document::parse`. The same text writes nothing.
+pub fn apply(
+    connection: &mut PgConnection,
+    document: &str,
+    definition: &SettingsDefinition,
+    before: Option<&SettingsDefinition>,
+    by: &str,
+) -> QueryResult<Applied> {
+    connection.transaction(|connection| {
+        diesel::sql_query("lock table settings_versions in share row exclusive mode").execute(connection)?;
+        let current = current(connection)?;
+        let mut messages = unknown_sources(connection, definition)?;
+        if let Some(current) = current.as_ref().filter(|current| current.document == document) {
+            return Ok(Applied { outcome: Outcome::Unchanged, version: current.version, messages });
+        }
+        let version: i32 = diesel::insert_into(settings_versions::table)
+            .values((settings_versions::document.eq(document), settings_versions::created_by.eq(by)))
+            .returning(settings_versions::version)
+            .get_result(connection)?;
+        job::store(connection, &definition.jobs)?;
+        let declared_before: Vec<String> =
+            before.into_iter().flat_map(|before| &before.profile_fields).map(|field| field.name.clone()).collect();
+        messages.extend(profile_field::store(connection, &definition.profile_fields, &declared_before)?);
+        audit::record(connection, by, "apply", "settings", json!({ "version": version }))?;
+        let outcome = if current.is_some() { Outcome::Changed } else { Outcome::Created };
+        Ok(Applied { outcome, version, messages })
+    })
+}
+
+/// A source that is no connector yet is no error: documents may be applied in any order.
+fn unknown_sources(connection: &mut PgConnection, definition: &SettingsDefinition) -> QueryResult<Vec<String>> {
+    let connectors: BTreeSet<String> = connector::list(connection)?.into_iter().map(|one| one.name).collect();
+    let mut messages = Vec::new();
+    for field in &definition.profile_fields {
+        for source in field.sources.iter().filter(|source| !connectors.contains(*source)) {
+            messages.push(format!("profile field {:?}: there is no connector {source:?} yet", field.name));
+        }
+    }
+    Ok(messages)
+}
