@@ -1,24 +1,28 @@
 //! One noun per file: what Muster knows, and the queries that read and write it.
 
-mod id;
-
 pub mod account;
 pub mod association;
 pub mod audit;
+pub mod cause;
 pub mod claim;
 pub mod configuration;
 pub mod connection;
 pub mod connector;
 pub mod counters;
+pub mod decision;
 pub mod entity_type;
 pub mod extraction;
 pub mod guard;
 pub mod installation;
 pub mod job;
+pub mod json;
+pub mod lease;
 pub mod problem;
 pub mod profile;
 pub mod profile_field;
 pub mod property;
 pub mod run;
+pub mod run_log;
 pub mod settings;
+pub mod task;
 pub mod upload;

@@ -3,7 +3,7 @@
 pub mod progress;
 
 use crate::db::{Db, DbError};
-use crate::model::claim::{Claim, Enqueue};
+use crate::model::claim::{Claim, Enqueue, FinishError};
 use crate::store::Store;
 use progress::{Progress, Stopped};
 use std::path::PathBuf;
@@ -54,6 +54,15 @@ pub enum TaskError {
     /// Reading or writing failed.
     #[error("reading or writing: {0}")]
     Io(#[from] std::io::Error),
+}
+
+impl From<FinishError> for TaskError {
+    fn from(error: FinishError) -> Self {
+        match error {
+            FinishError::Fenced => Self::Fenced,
+            FinishError::Database(error) => Self::Database(error),
+        }
+    }
 }
 
 impl TaskError {

@@ -3,12 +3,21 @@
 //! A claim raises the run's epoch. The last statement before each commit checks and writes run and epoch, so a paused
 //! worker that wakes up late commits nothing.
 
+mod finish;
+mod take;
+
+pub use finish::finish;
+pub(super) use finish::reset_preparation;
+pub use take::{claim, fence, give_back};
+
+use super::cause::Cause;
 use super::counters::Counters;
 use super::guard::Breach;
 use super::run::{RunId, Stage};
 use diesel::pg::PgConnection;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The right to work on `stage` of `run` as long as `epoch` is the run's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +42,20 @@ impl Claim {
     }
 }
 
-/// Puts "work on this run" into the queue, inside the caller's transaction. `jobs` provides it.
-pub type Enqueue = Arc<dyn Fn(&mut PgConnection, RunId) -> diesel::QueryResult<()> + Send + Sync>;
+/// Puts "work on this run" into the queue, not before the delay is over, inside the caller's transaction. `jobs`
+/// provides it.
+pub type Enqueue = Arc<dyn Fn(&mut PgConnection, RunId, Duration) -> diesel::QueryResult<()> + Send + Sync>;
+
+/// Why work under a claim can't be committed.
+#[derive(Debug, thiserror::Error)]
+pub enum FinishError {
+    /// The claim is no longer ours: roll back.
+    #[error("the run was taken over by another worker")]
+    Fenced,
+    /// The database failed us: roll back.
+    #[error("the database: {0}")]
+    Database(#[from] diesel::result::Error),
+}
 
 /// How a stage ended; `finish` writes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,6 +97,8 @@ pub struct Prepared {
     pub counters: Counters,
     /// The guards that were exceeded; none: the run is ready.
     pub breaches: Vec<Breach>,
+    /// Why they probably were.
+    pub causes: Vec<Cause>,
     /// Rows read.
     pub rows: u64,
 }

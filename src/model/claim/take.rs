@@ -1,0 +1,108 @@
+//! Taking a claim, holding it, giving it back.
+
+use super::{Claim, Enqueue, FinishError};
+use crate::model::lease;
+use crate::model::run::{Run, RunId, RunState, Stage, TaskState};
+use crate::model::run_log::{self, Level};
+use crate::schema::{leases, runs, tasks};
+use diesel::dsl::{now, sql};
+use diesel::pg::PgConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Timestamptz};
+use std::time::Duration;
+
+/// Claims the run's next stage for `worker`, with a lease of `lease_seconds` by the database's clock. `None`: there is
+/// nothing to claim, because another worker holds it, or it is over, blocked or gone. Duplicate deliveries end here.
+pub fn claim(conn: &mut PgConnection, run: RunId, worker: &str, lease_seconds: f64) -> QueryResult<Option<Claim>> {
+    conn.transaction(|conn| {
+        // Looked at before the row is locked, so that a duplicate delivery never waits for the work's transaction.
+        if lease::is_live(conn, run)? {
+            return Ok(None);
+        }
+        let Some(row) = locked(conn, run)? else { return Ok(None) };
+        let Some(stage) = row.next_stage() else { return Ok(None) };
+        if lease::is_live(conn, run)? {
+            return Ok(None);
+        }
+        if lease::cancel_requested(conn, run)? {
+            // Its worker died before it saw the wish.
+            cancel_abandoned(conn, &row, stage)?;
+            return Ok(None);
+        }
+        let epoch = row.epoch + 1;
+        diesel::update(runs::table.find(run))
+            .set((
+                runs::epoch.eq(epoch),
+                runs::state.eq(state_of(stage)),
+                runs::started_at.eq(sql::<Nullable<Timestamptz>>("coalesce(started_at, now())")),
+            ))
+            .execute(conn)?;
+        lease::take(conn, run, epoch, worker, stage, lease_seconds)?;
+        diesel::update(tasks::table.find((run, stage)))
+            .set((
+                tasks::state.eq(TaskState::Running),
+                tasks::attempts.eq(tasks::attempts + 1),
+                tasks::started_at.eq(now),
+                tasks::finished_at.eq(None::<chrono::DateTime<chrono::Utc>>),
+                tasks::rows.eq(0),
+            ))
+            .execute(conn)?;
+        run_log::notify(conn, run)?;
+        Ok(Some(Claim { run, epoch, stage }))
+    })
+}
+
+/// The guard for intermediate commits: locks the run against another claim until the transaction ends, or says that the
+/// claim is lost. The caller rolls back then.
+pub fn fence(conn: &mut PgConnection, claim: &Claim) -> Result<(), FinishError> {
+    held(conn, claim).map(drop)
+}
+
+/// Gives the claim back unfinished (the server stops), so that another worker begins the stage anew at once.
+pub fn give_back(conn: &mut PgConnection, claim: &Claim, enqueue: &Enqueue) -> Result<(), FinishError> {
+    conn.transaction(|conn| {
+        held(conn, claim)?;
+        diesel::update(tasks::table.find((claim.run, claim.stage)))
+            .set(tasks::state.eq(TaskState::Pending))
+            .execute(conn)?;
+        lease::drop(conn, claim)?;
+        let message = "given back, because the server stops; another worker goes on";
+        run_log::append(conn, claim.run, claim.stage, Level::Info, "gave-back-run", message)?;
+        enqueue(conn, claim.run, Duration::ZERO)?;
+        run_log::notify(conn, claim.run)?;
+        Ok(())
+    })
+}
+
+/// The run's row, locked, if the claim still holds. The lock leaves foreign keys free, so that decisions and problems
+/// can be written meanwhile.
+pub(super) fn held(conn: &mut PgConnection, claim: &Claim) -> Result<Run, FinishError> {
+    match locked(conn, claim.run)? {
+        Some(run) if run.epoch == claim.epoch => Ok(run),
+        _ => Err(FinishError::Fenced),
+    }
+}
+
+fn locked(conn: &mut PgConnection, run: RunId) -> QueryResult<Option<Run>> {
+    runs::table.find(run).select(Run::as_select()).for_no_key_update().first(conn).optional()
+}
+
+fn state_of(stage: Stage) -> RunState {
+    match stage {
+        Stage::Export => RunState::Exporting,
+        Stage::Prepare => RunState::Preparing,
+        Stage::Synchronize => RunState::Synchronizing,
+    }
+}
+
+fn cancel_abandoned(conn: &mut PgConnection, run: &Run, stage: Stage) -> QueryResult<()> {
+    diesel::delete(leases::table.find(run.id)).execute(conn)?;
+    diesel::update(tasks::table.find((run.id, stage)))
+        .set((tasks::state.eq(TaskState::Cancelled), tasks::finished_at.eq(now)))
+        .execute(conn)?;
+    diesel::update(runs::table.find(run.id))
+        .set((runs::state.eq(RunState::Cancelled), runs::epoch.eq(run.epoch + 1), runs::finished_at.eq(now)))
+        .execute(conn)?;
+    run_log::append(conn, run.id, stage, Level::Warning, "cancelled-run", "cancelled; nothing was written")?;
+    run_log::notify(conn, run.id)
+}

@@ -1,0 +1,326 @@
+//! A decision of a person about a run: resume, discard, cancel, retry. Who decided what, when and with which words
+//! stays on the run; the audit log has it too.
+
+use super::claim::{Enqueue, FinishError, reset_preparation};
+use super::lease;
+use super::run::{self, Run, RunId, RunState, Stage, TaskState};
+use super::run_log::{self, Level};
+use crate::schema::{audit, connectors, decisions, runs, tasks};
+use chrono::{DateTime, Utc};
+use diesel::pg::PgConnection;
+use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error};
+use std::time::Duration;
+
+/// A decision as it stands in the database.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = decisions, check_for_backend(diesel::pg::Pg))]
+pub struct Decision {
+    /// `resume`, `discard`, `cancel` or `retry`.
+    pub decision: String,
+    /// The account.
+    pub decided_by: String,
+    /// When.
+    pub decided_at: DateTime<Utc>,
+    /// The change set that was seen.
+    pub digest: Option<String>,
+    /// The words that were given.
+    pub comment: Option<String>,
+}
+
+/// Who decides, and with which words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decider<'a> {
+    /// The account.
+    pub name: &'a str,
+    /// The words, if any.
+    pub comment: Option<&'a str>,
+}
+
+/// Why a decision was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum DecisionError {
+    /// There is no such run.
+    #[error("there is no run {0}")]
+    NotFound(RunId),
+    /// The run's state does not allow it.
+    #[error("run {run} is {state}: it can't be {wish}")]
+    NotPossible {
+        /// The run.
+        run: RunId,
+        /// Where it stands.
+        state: RunState,
+        /// What was asked for, as a participle with what to do instead.
+        wish: &'static str,
+    },
+    /// The change set is not the one that was looked at.
+    #[error("the changes of run {0} are no longer those you looked at; look again, then decide")]
+    OtherChanges(RunId),
+    /// The connector was edited meanwhile.
+    #[error(
+        "run {run} was prepared with version {prepared} of the connector's configuration; version {now} is in use \
+         now. Discard the run and start a new one"
+    )]
+    ConfigurationMoved {
+        /// The run.
+        run: RunId,
+        /// The version that it used.
+        prepared: i32,
+        /// The version in use.
+        now: i32,
+    },
+    /// Another run was applied meanwhile: this one is being prepared anew.
+    #[error("another run was applied since run {0} was prepared; it is being prepared anew, look at it again then")]
+    PreparesAnew(RunId),
+    /// A newer run was applied; what this one has read is old.
+    #[error("run {newer} was applied after run {run} failed; start a new run instead")]
+    Outdated {
+        /// The failed run.
+        run: RunId,
+        /// The newer one.
+        newer: RunId,
+    },
+    /// Another run of the connector is not finished.
+    #[error("run {0} of this connector is still going on; wait until it is over, or cancel it")]
+    AlreadyRunning(RunId),
+    /// The database failed us.
+    #[error("the decision can't be written: {0}")]
+    Database(#[from] Error),
+}
+
+impl From<FinishError> for DecisionError {
+    fn from(error: FinishError) -> Self {
+        match error {
+            FinishError::Database(error) => Self::Database(error),
+            FinishError::Fenced => Self::Database(Error::NotFound),
+        }
+    }
+}
+
+/// Whether a cancelled run is already over, or its worker has been told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cancelled {
+    /// Nobody was at work: it is over.
+    AtOnce,
+    /// Its worker stops within a second.
+    WorkerTold,
+}
+
+/// The decisions about a run, oldest first.
+pub fn of(conn: &mut PgConnection, run: RunId) -> QueryResult<Vec<Decision>> {
+    decisions::table.filter(decisions::run_id.eq(run)).order(decisions::id).select(Decision::as_select()).load(conn)
+}
+
+/// Applies the change set that was looked at, `seen` being its digest: of a blocked run, or of a dry run or single
+/// preparation that stands ready. If the connector's state moved meanwhile, the run is prepared anew and the answer is
+/// [`DecisionError::PreparesAnew`].
+pub fn resume(
+    conn: &mut PgConnection,
+    id: RunId,
+    seen: &str,
+    by: &Decider<'_>,
+    enqueue: &Enqueue,
+) -> Result<(), DecisionError> {
+    let applies = exclusively(conn, id, |conn, run| {
+        let decidable = run.state == RunState::Blocked || (run.state == RunState::Ready && run.standalone);
+        let digest = match &run.change_set_digest {
+            Some(digest) if decidable => digest,
+            _ => return Err(impossible(&run, "resumed; only a run that is blocked, or a dry run that is ready, can")),
+        };
+        if digest != seen {
+            return Err(DecisionError::OtherChanges(run.id));
+        }
+        let (state_version, configuration_version): (i64, i32) = connectors::table
+            .find(run.connector_id)
+            .select((connectors::state_version, connectors::configuration_version))
+            .for_no_key_update()
+            .first(conn)?;
+        if configuration_version != run.configuration_version {
+            let (prepared, now) = (run.configuration_version, configuration_version);
+            return Err(DecisionError::ConfigurationMoved { run: run.id, prepared, now });
+        }
+        record(conn, &run, "resume", by)?;
+        let applies = run.state_version == Some(state_version);
+        if applies {
+            become_at_work(conn, &run, RunState::Ready, false)?;
+            pending_task(conn, run.id, Stage::Synchronize)?;
+            tell(conn, &run, Stage::Synchronize, "resumed-run", &format!("resumed by {}", by.name))?;
+        } else {
+            reset_preparation(conn, &run)?;
+            become_at_work(conn, &run, RunState::Preparing, run.standalone)?;
+            let message = "another run was applied since; preparing anew";
+            tell(conn, &run, Stage::Prepare, "prepare-again", message)?;
+        }
+        enqueue(conn, run.id, Duration::ZERO)?;
+        Ok(applies)
+    })?;
+    if applies { Ok(()) } else { Err(DecisionError::PreparesAnew(id)) }
+}
+
+/// Refuses the change set of a blocked run, or of a dry run or single preparation that stands ready. Nothing is written.
+pub fn discard(conn: &mut PgConnection, id: RunId, by: &Decider<'_>) -> Result<(), DecisionError> {
+    exclusively(conn, id, |conn, run| {
+        if !(run.state == RunState::Blocked || (run.state == RunState::Ready && run.standalone)) {
+            return Err(impossible(&run, "discarded; only a run that waits for a decision can"));
+        }
+        record(conn, &run, "discard", by)?;
+        end(conn, &run, RunState::Discarded)?;
+        tell(conn, &run, Stage::Prepare, "discarded-run", &format!("discarded by {}", by.name))?;
+        Ok(())
+    })
+}
+
+/// Stops a run: at once if nobody is at work, else by telling its worker. Never waits for the work's transaction.
+pub fn cancel(conn: &mut PgConnection, id: RunId, by: &Decider<'_>) -> Result<Cancelled, DecisionError> {
+    let Some(seen) = run::by_id(conn, id)? else { return Err(DecisionError::NotFound(id)) };
+    if !seen.rests() {
+        let told = conn.transaction(|conn| {
+            let told = lease::ask_cancel(conn, id, by.name)?;
+            if told {
+                record(conn, &seen, "cancel", by)?;
+                run_log::notify(conn, id)?;
+            }
+            QueryResult::Ok(told)
+        })?;
+        if told {
+            return Ok(Cancelled::WorkerTold);
+        }
+    }
+    exclusively(conn, id, |conn, run| {
+        if run.rests() {
+            return Err(impossible(&run, "cancelled; one that waits for a decision can be discarded"));
+        }
+        // Claimed between our two looks: then its worker is told after all.
+        if lease::ask_cancel(conn, id, by.name)? {
+            record(conn, &run, "cancel", by)?;
+            return Ok(Cancelled::WorkerTold);
+        }
+        record(conn, &run, "cancel", by)?;
+        let stage = run.next_stage().unwrap_or(Stage::Export);
+        diesel::update(tasks::table.find((run.id, stage))).set(tasks::state.eq(TaskState::Cancelled)).execute(conn)?;
+        end(conn, &run, RunState::Cancelled)?;
+        tell(conn, &run, stage, "cancelled-run", &format!("cancelled by {}", by.name))?;
+        Ok(Cancelled::AtOnce)
+    })
+}
+
+/// Takes a failed run up again at the stage in which it failed.
+pub fn retry(conn: &mut PgConnection, id: RunId, by: &Decider<'_>, enqueue: &Enqueue) -> Result<(), DecisionError> {
+    exclusively(conn, id, |conn, run| {
+        let stage = match (&run.failure, run.state) {
+            (Some(failure), RunState::Failed) => failure.stage,
+            _ => return Err(impossible(&run, "retried; only a failed run can")),
+        };
+        let newer: Option<RunId> = runs::table
+            .filter(runs::connector_id.eq(run.connector_id))
+            .filter(runs::id.gt(run.id))
+            .filter(runs::applied_at.is_not_null())
+            .select(runs::id)
+            .first(conn)
+            .optional()?;
+        if let Some(newer) = newer {
+            return Err(DecisionError::Outdated { run: run.id, newer });
+        }
+        record(conn, &run, "retry", by)?;
+        let state = match stage {
+            Stage::Export => RunState::Queued,
+            Stage::Prepare => RunState::Preparing,
+            Stage::Synchronize => RunState::Ready,
+        };
+        become_at_work(conn, &run, state, run.standalone)?;
+        pending_task(conn, run.id, stage)?;
+        tell(conn, &run, stage, "retried-run", &format!("taken up again by {}", by.name))?;
+        enqueue(conn, run.id, Duration::ZERO)?;
+        Ok(())
+    })
+}
+
+/// Runs `decide` on the locked run in one transaction; another run at work is told by its id.
+fn exclusively<T>(
+    conn: &mut PgConnection,
+    id: RunId,
+    decide: impl FnOnce(&mut PgConnection, Run) -> Result<T, DecisionError>,
+) -> Result<T, DecisionError> {
+    let mut connector_id = None;
+    let decided = conn.transaction(|conn| {
+        let run: Run = runs::table
+            .find(id)
+            .select(Run::as_select())
+            .for_no_key_update()
+            .first(conn)
+            .optional()?
+            .ok_or(DecisionError::NotFound(id))?;
+        connector_id = Some(run.connector_id);
+        decide(conn, run)
+    });
+    match (decided, connector_id) {
+        (
+            Err(DecisionError::Database(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, details))),
+            Some(connector_id),
+        ) => match run::at_work(conn, connector_id)? {
+            Some(running) => Err(DecisionError::AlreadyRunning(running)),
+            None => Err(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, details).into()),
+        },
+        (decided, _) => decided,
+    }
+}
+
+fn impossible(run: &Run, wish: &'static str) -> DecisionError {
+    DecisionError::NotPossible { run: run.id, state: run.state, wish }
+}
+
+fn become_at_work(conn: &mut PgConnection, run: &Run, state: RunState, standalone: bool) -> QueryResult<()> {
+    diesel::update(runs::table.find(run.id))
+        .set((
+            runs::state.eq(state),
+            runs::standalone.eq(standalone),
+            runs::finished_at.eq(None::<DateTime<Utc>>),
+            runs::failure.eq(None::<serde_json::Value>),
+        ))
+        .execute(conn)
+        .map(drop)
+}
+
+fn end(conn: &mut PgConnection, run: &Run, state: RunState) -> QueryResult<()> {
+    // The epoch rises so that a worker which still believes to hold the run commits nothing.
+    diesel::update(runs::table.find(run.id))
+        .set((runs::state.eq(state), runs::epoch.eq(run.epoch + 1), runs::finished_at.eq(diesel::dsl::now)))
+        .execute(conn)
+        .map(drop)
+}
+
+fn pending_task(conn: &mut PgConnection, run: RunId, stage: Stage) -> QueryResult<()> {
+    diesel::insert_into(tasks::table)
+        .values((tasks::run_id.eq(run), tasks::stage.eq(stage), tasks::state.eq(TaskState::Pending)))
+        .on_conflict((tasks::run_id, tasks::stage))
+        .do_update()
+        .set(tasks::state.eq(TaskState::Pending))
+        .execute(conn)
+        .map(drop)
+}
+
+fn record(conn: &mut PgConnection, run: &Run, decision: &str, by: &Decider<'_>) -> QueryResult<()> {
+    diesel::insert_into(decisions::table)
+        .values((
+            decisions::run_id.eq(run.id),
+            decisions::decision.eq(decision),
+            decisions::decided_by.eq(by.name),
+            decisions::digest.eq(&run.change_set_digest),
+            decisions::comment.eq(by.comment),
+        ))
+        .execute(conn)?;
+    diesel::insert_into(audit::table)
+        .values((
+            audit::account.eq(by.name),
+            audit::action.eq(format!("{decision}-run")),
+            audit::subject.eq(format!("run {}", run.id)),
+            audit::detail.eq(serde_json::json!({ "digest": run.change_set_digest, "comment": by.comment })),
+        ))
+        .execute(conn)
+        .map(drop)
+}
+
+fn tell(conn: &mut PgConnection, run: &Run, stage: Stage, event: &str, message: &str) -> QueryResult<()> {
+    run_log::append(conn, run.id, stage, Level::Info, event, message)?;
+    run_log::notify(conn, run.id)
+}

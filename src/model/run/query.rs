@@ -1,0 +1,88 @@
+//! Reading runs.
+
+use super::{Run, RunId, RunState};
+use crate::schema::runs;
+use diesel::pg::PgConnection;
+use diesel::prelude::*;
+
+/// Which runs a list shows, newest first: at most `limit` of those before `before`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Only runs of this connector.
+    pub connector_id: Option<i32>,
+    /// Only runs in one of these states; empty: all.
+    pub states: Vec<RunState>,
+    /// The last run of the page before (keyset).
+    pub before: Option<RunId>,
+    /// Length of the page.
+    pub limit: i64,
+}
+
+/// The run with that id.
+pub fn by_id(conn: &mut PgConnection, id: RunId) -> QueryResult<Option<Run>> {
+    runs::table.find(id).select(Run::as_select()).first(conn).optional()
+}
+
+/// One page of runs, newest first.
+pub fn page(conn: &mut PgConnection, page: &Page) -> QueryResult<Vec<Run>> {
+    let mut query = runs::table.select(Run::as_select()).order(runs::id.desc()).limit(page.limit).into_boxed();
+    if let Some(connector_id) = page.connector_id {
+        query = query.filter(runs::connector_id.eq(connector_id));
+    }
+    if !page.states.is_empty() {
+        query = query.filter(runs::state.eq_any(&page.states));
+    }
+    if let Some(before) = page.before {
+        query = query.filter(runs::id.lt(before));
+    }
+    query.load(conn)
+}
+
+/// The newest `limit` runs of a connector, newest first.
+pub fn of_connector(conn: &mut PgConnection, connector_id: i32, limit: i64) -> QueryResult<Vec<Run>> {
+    page(conn, &Page { connector_id: Some(connector_id), limit, ..Page::default() })
+}
+
+/// The newest run of a connector.
+pub fn newest(conn: &mut PgConnection, connector_id: i32) -> QueryResult<Option<Run>> {
+    Ok(of_connector(conn, connector_id, 1)?.pop())
+}
+
+/// The run of a connector that is at work or waits for a worker: at most one (`runs_one_at_work`).
+pub fn at_work(conn: &mut PgConnection, connector_id: i32) -> QueryResult<Option<RunId>> {
+    use RunState::{Exporting, Preparing, Queued, Ready, Synchronizing};
+    runs::table
+        .filter(runs::connector_id.eq(connector_id))
+        .filter(
+            runs::state
+                .eq_any([Queued, Exporting, Preparing, Synchronizing])
+                .or(runs::state.eq(Ready).and(diesel::dsl::not(runs::standalone))),
+        )
+        .select(runs::id)
+        .first(conn)
+        .optional()
+}
+
+/// The blocked run that holds up incremental runs of a connector: at most one (`runs_one_blocked`).
+pub(super) fn blocked(conn: &mut PgConnection, connector_id: i32) -> QueryResult<Option<RunId>> {
+    runs::table
+        .filter(runs::connector_id.eq(connector_id))
+        .filter(runs::state.eq(RunState::Blocked).and(diesel::dsl::not(runs::standalone)))
+        .select(runs::id)
+        .first(conn)
+        .optional()
+}
+
+/// The newest dry run or single preparation of a connector whose change set stands ready or blocked: what a single
+/// synchronization acts on.
+pub fn ready_to_apply(conn: &mut PgConnection, connector_id: i32) -> QueryResult<Option<Run>> {
+    runs::table
+        .filter(runs::connector_id.eq(connector_id))
+        .filter(runs::standalone)
+        .filter(runs::state.eq_any([RunState::Ready, RunState::Blocked]))
+        .filter(runs::change_set_digest.is_not_null())
+        .select(Run::as_select())
+        .order(runs::id.desc())
+        .first(conn)
+        .optional()
+}

@@ -1,0 +1,180 @@
+//! Starting a run: the row, its tasks and the queue entry in one transaction.
+
+use super::row::stages_of;
+use super::{Mode, RunId, RunState, TaskChoice, TaskState, Trigger, query};
+use crate::model::claim::Enqueue;
+use crate::model::decision::{self, Decider};
+use crate::model::run_log::{self, Level};
+use crate::schema::{connectors, extractions, runs, tasks};
+use diesel::pg::PgConnection;
+use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error};
+use std::time::Duration;
+
+/// A run that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRun<'a> {
+    /// The connector.
+    pub connector_id: i32,
+    /// How much of the source it looks at.
+    pub mode: Mode,
+    /// What starts it.
+    pub trigger: Trigger,
+    /// The account, where a person starts it.
+    pub started_by: Option<&'a str>,
+    /// The job, where a schedule starts it.
+    pub job: Option<&'a str>,
+    /// Which tasks it goes through.
+    pub task: TaskChoice,
+    /// Whether it stops after prepare.
+    pub dry_run: bool,
+    /// The extraction to prepare, for a replay; a single preparation takes the newest.
+    pub extraction_id: Option<i64>,
+}
+
+impl NewRun<'_> {
+    /// A run through all tasks, not dry.
+    pub fn new(connector_id: i32, mode: Mode, trigger: Trigger) -> Self {
+        Self {
+            connector_id,
+            mode,
+            trigger,
+            started_by: None,
+            job: None,
+            task: TaskChoice::All,
+            dry_run: false,
+            extraction_id: None,
+        }
+    }
+}
+
+/// Why a run was not started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Another run of the connector is not finished.
+    #[error("run {0} of this connector is still going on; wait until it is over, or cancel it")]
+    AlreadyRunning(RunId),
+    /// Incremental runs wait until somebody has decided about a blocked run.
+    #[error("run {0} of this connector is blocked; resume or discard it, or start a complete run")]
+    BlockedWaits(RunId),
+    /// There is no such connector.
+    #[error("there is no connector with the id {0}")]
+    NoConnector(i32),
+    /// There is nothing to prepare.
+    #[error("this connector has no extraction to prepare; start the export first")]
+    NoExtraction,
+    /// There is nothing to synchronize.
+    #[error("no run of this connector stands ready to be applied; start a dry run or the preparation first")]
+    NothingReady,
+    /// What would be synchronized was stopped by a guard.
+    #[error("run {0} is blocked: look at it, then resume or discard it")]
+    StandsBlocked(RunId),
+    /// What would be synchronized no longer fits.
+    #[error(transparent)]
+    Decision(#[from] Box<decision::DecisionError>),
+    /// The database failed us.
+    #[error("the run can't be started: {0}")]
+    Database(#[from] Error),
+}
+
+/// Starts a run: queued, with the connector's configuration as it is now, its tasks pending, and a worker woken up.
+///
+/// That no other run of the connector is at work is said by a partial unique index, not by looking first. A single
+/// synchronization makes no new run: it applies the newest dry run or single preparation that stands ready, and returns
+/// its id.
+pub fn start(conn: &mut PgConnection, new: &NewRun<'_>, enqueue: &Enqueue) -> Result<RunId, StartError> {
+    if new.task == TaskChoice::Synchronize {
+        return apply_ready(conn, new, enqueue);
+    }
+    if new.mode == Mode::Incremental
+        && let Some(blocked) = query::blocked(conn, new.connector_id)?
+    {
+        return Err(StartError::BlockedWaits(blocked));
+    }
+    let started = conn.transaction(|conn| {
+        let run = insert(conn, new)?;
+        enqueue(conn, run, Duration::ZERO)?;
+        run_log::notify(conn, run)?;
+        Ok(run)
+    });
+    match started {
+        Err(StartError::Database(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, details))) => {
+            match query::at_work(conn, new.connector_id)? {
+                Some(running) => Err(StartError::AlreadyRunning(running)),
+                // It was over before we could look: the person may simply ask again.
+                None => Err(StartError::Database(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, details))),
+            }
+        }
+        other => other,
+    }
+}
+
+fn insert(conn: &mut PgConnection, new: &NewRun<'_>) -> Result<RunId, StartError> {
+    let version: i32 = connectors::table
+        .find(new.connector_id)
+        .select(connectors::configuration_version)
+        .first(conn)
+        .optional()?
+        .ok_or(StartError::NoConnector(new.connector_id))?;
+    let extraction_id = match (new.task, new.extraction_id) {
+        (TaskChoice::Prepare, None) => Some(newest_extraction(conn, new.connector_id)?),
+        (_, given) => given,
+    };
+    let run: RunId = diesel::insert_into(runs::table)
+        .values((
+            runs::connector_id.eq(new.connector_id),
+            runs::mode.eq(new.mode),
+            runs::trigger.eq(new.trigger),
+            runs::started_by.eq(new.started_by),
+            runs::job.eq(new.job),
+            runs::task.eq(new.task),
+            runs::dry_run.eq(new.dry_run),
+            runs::standalone.eq(new.dry_run || matches!(new.task, TaskChoice::Export | TaskChoice::Prepare)),
+            runs::state.eq(RunState::Queued),
+            runs::configuration_version.eq(version),
+            runs::extraction_id.eq(extraction_id),
+        ))
+        .returning(runs::id)
+        .get_result(conn)?;
+    let stages = stages_of(new.mode, new.task, new.dry_run);
+    let rows: Vec<_> = stages
+        .iter()
+        .map(|stage| (tasks::run_id.eq(run), tasks::stage.eq(*stage), tasks::state.eq(TaskState::Pending)))
+        .collect();
+    diesel::insert_into(tasks::table).values(rows).execute(conn)?;
+    let kind = if new.dry_run { "dry run" } else { "run" };
+    let message = match new.started_by {
+        Some(by) => format!("{} {kind} started by {by}", new.mode),
+        None => format!("{} {kind} started by {}", new.mode, new.job.unwrap_or(new.trigger.as_str())),
+    };
+    let first = stages.first().copied().unwrap_or(super::Stage::Export);
+    run_log::append(conn, run, first, Level::Info, "started-run", &message)?;
+    Ok(run)
+}
+
+fn newest_extraction(conn: &mut PgConnection, connector_id: i32) -> Result<i64, StartError> {
+    extractions::table
+        .filter(extractions::connector_id.eq(connector_id))
+        .filter(extractions::deleted_at.is_null())
+        .select(extractions::id)
+        .order(extractions::id.desc())
+        .first(conn)
+        .optional()?
+        .ok_or(StartError::NoExtraction)
+}
+
+fn apply_ready(conn: &mut PgConnection, new: &NewRun<'_>, enqueue: &Enqueue) -> Result<RunId, StartError> {
+    let Some(run) = query::ready_to_apply(conn, new.connector_id)? else {
+        return Err(match query::at_work(conn, new.connector_id)? {
+            Some(running) => StartError::AlreadyRunning(running),
+            None => StartError::NothingReady,
+        });
+    };
+    if run.state == RunState::Blocked {
+        return Err(StartError::StandsBlocked(run.id));
+    }
+    let by = Decider { name: new.started_by.unwrap_or(new.trigger.as_str()), comment: None };
+    let seen = run.change_set_digest.as_deref().unwrap_or_default();
+    decision::resume(conn, run.id, seen, &by, enqueue).map_err(Box::new)?;
+    Ok(run.id)
+}
