@@ -1,5 +1,7 @@
 //! One noun per file: what Muster knows, and the queries that read and write it.
 
+mod id;
+
 pub mod account;
 pub mod association;
 pub mod audit;

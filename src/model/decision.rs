@@ -1,11 +1,12 @@
 //! A decision of a person about a run: resume, discard, cancel, retry. Who decided what, when and with which words
 //! stays on the run; the audit log has it too.
 
+use super::audit;
 use super::claim::{Enqueue, FinishError, reset_preparation};
 use super::lease;
 use super::run::{self, Run, RunId, RunState, Stage, TaskState};
 use super::run_log::{self, Level};
-use crate::schema::{audit, connectors, decisions, runs, tasks};
+use crate::schema::{connectors, decisions, runs, tasks};
 use chrono::{DateTime, Utc};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
@@ -309,15 +310,8 @@ fn record(conn: &mut PgConnection, run: &Run, decision: &str, by: &Decider<'_>) 
             decisions::comment.eq(by.comment),
         ))
         .execute(conn)?;
-    diesel::insert_into(audit::table)
-        .values((
-            audit::account.eq(by.name),
-            audit::action.eq(format!("{decision}-run")),
-            audit::subject.eq(format!("run {}", run.id)),
-            audit::detail.eq(serde_json::json!({ "digest": run.change_set_digest, "comment": by.comment })),
-        ))
-        .execute(conn)
-        .map(drop)
+    let detail = serde_json::json!({ "digest": run.change_set_digest, "comment": by.comment });
+    audit::record(conn, by.name, decision, &format!("run {}", run.id), detail)
 }
 
 fn tell(conn: &mut PgConnection, run: &Run, stage: Stage, event: &str, message: &str) -> QueryResult<()> {

@@ -19,7 +19,7 @@ use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
 use diesel::pg::{Pg, PgValue};
 use diesel::serialize::{self, IsNull, Output, ToSql};
-use diesel::sql_types::{Integer, Text};
+use diesel::sql_types::Text;
 use serde::{Deserialize, Serialize};
 use std::io::Write;
 
@@ -210,28 +210,7 @@ words! {
     }
 }
 
-/// Id of a run.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, AsExpression, FromSqlRow,
-)]
-#[serde(transparent)]
-#[diesel(sql_type = Integer)]
-pub struct RunId(pub i32);
-
-impl FromSql<Integer, Pg> for RunId {
-    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
-        <i32 as FromSql<Integer, Pg>>::from_sql(value).map(Self)
-    }
-}
-
-impl ToSql<Integer, Pg> for RunId {
-    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
-        <i32 as ToSql<Integer, Pg>>::to_sql(&self.0, out)
-    }
-}
-
-impl std::fmt::Display for RunId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
+super::id::id!(
+    /// Id of a run; rises with time.
+    RunId(i32) as Integer
+);

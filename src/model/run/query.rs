@@ -1,6 +1,7 @@
 //! Reading runs.
 
 use super::{Run, RunId, RunState};
+use crate::model::connector::ConnectorId;
 use crate::schema::runs;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
@@ -9,7 +10,7 @@ use diesel::prelude::*;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Page {
     /// Only runs of this connector.
-    pub connector_id: Option<i32>,
+    pub connector_id: Option<ConnectorId>,
     /// Only runs in one of these states; empty: all.
     pub states: Vec<RunState>,
     /// The last run of the page before (keyset).
@@ -39,17 +40,17 @@ pub fn page(conn: &mut PgConnection, page: &Page) -> QueryResult<Vec<Run>> {
 }
 
 /// The newest `limit` runs of a connector, newest first.
-pub fn of_connector(conn: &mut PgConnection, connector_id: i32, limit: i64) -> QueryResult<Vec<Run>> {
+pub fn of_connector(conn: &mut PgConnection, connector_id: ConnectorId, limit: i64) -> QueryResult<Vec<Run>> {
     page(conn, &Page { connector_id: Some(connector_id), limit, ..Page::default() })
 }
 
 /// The newest run of a connector.
-pub fn newest(conn: &mut PgConnection, connector_id: i32) -> QueryResult<Option<Run>> {
+pub fn newest(conn: &mut PgConnection, connector_id: ConnectorId) -> QueryResult<Option<Run>> {
     Ok(of_connector(conn, connector_id, 1)?.pop())
 }
 
 /// The run of a connector that is at work or waits for a worker: at most one (`runs_one_at_work`).
-pub fn at_work(conn: &mut PgConnection, connector_id: i32) -> QueryResult<Option<RunId>> {
+pub fn at_work(conn: &mut PgConnection, connector_id: ConnectorId) -> QueryResult<Option<RunId>> {
     use RunState::{Exporting, Preparing, Queued, Ready, Synchronizing};
     runs::table
         .filter(runs::connector_id.eq(connector_id))
@@ -64,7 +65,7 @@ pub fn at_work(conn: &mut PgConnection, connector_id: i32) -> QueryResult<Option
 }
 
 /// The blocked run that holds up incremental runs of a connector: at most one (`runs_one_blocked`).
-pub(super) fn blocked(conn: &mut PgConnection, connector_id: i32) -> QueryResult<Option<RunId>> {
+pub(super) fn blocked(conn: &mut PgConnection, connector_id: ConnectorId) -> QueryResult<Option<RunId>> {
     runs::table
         .filter(runs::connector_id.eq(connector_id))
         .filter(runs::state.eq(RunState::Blocked).and(diesel::dsl::not(runs::standalone)))
@@ -75,7 +76,7 @@ pub(super) fn blocked(conn: &mut PgConnection, connector_id: i32) -> QueryResult
 
 /// The newest dry run or single preparation of a connector whose change set stands ready or blocked: what a single
 /// synchronization acts on.
-pub fn ready_to_apply(conn: &mut PgConnection, connector_id: i32) -> QueryResult<Option<Run>> {
+pub fn ready_to_apply(conn: &mut PgConnection, connector_id: ConnectorId) -> QueryResult<Option<Run>> {
     runs::table
         .filter(runs::connector_id.eq(connector_id))
         .filter(runs::standalone)

@@ -3,6 +3,7 @@
 use super::{Mode, RunId, RunState, Stage, TaskChoice, Trigger};
 use crate::model::cause::Cause;
 use crate::model::claim::Failure;
+use crate::model::connector::ConnectorId;
 use crate::model::counters::Counters;
 use crate::model::guard::Breach;
 use crate::model::json::Json;
@@ -17,7 +18,7 @@ pub struct Run {
     /// Its id; rises with time.
     pub id: RunId,
     /// The connector.
-    pub connector_id: i32,
+    pub connector_id: ConnectorId,
     /// How much of the source it looks at.
     pub mode: Mode,
     /// What started it.

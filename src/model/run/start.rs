@@ -3,6 +3,7 @@
 use super::row::stages_of;
 use super::{Mode, RunId, RunState, TaskChoice, TaskState, Trigger, query};
 use crate::model::claim::Enqueue;
+use crate::model::connector::ConnectorId;
 use crate::model::decision::{self, Decider};
 use crate::model::run_log::{self, Level};
 use crate::schema::{connectors, extractions, runs, tasks};
@@ -15,7 +16,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRun<'a> {
     /// The connector.
-    pub connector_id: i32,
+    pub connector_id: ConnectorId,
     /// How much of the source it looks at.
     pub mode: Mode,
     /// What starts it.
@@ -34,7 +35,7 @@ pub struct NewRun<'a> {
 
 impl NewRun<'_> {
     /// A run through all tasks, not dry.
-    pub fn new(connector_id: i32, mode: Mode, trigger: Trigger) -> Self {
+    pub fn new(connector_id: ConnectorId, mode: Mode, trigger: Trigger) -> Self {
         Self {
             connector_id,
             mode,
@@ -59,7 +60,7 @@ pub enum StartError {
     BlockedWaits(RunId),
     /// There is no such connector.
     #[error("there is no connector with the id {0}")]
-    NoConnector(i32),
+    NoConnector(ConnectorId),
     /// There is nothing to prepare.
     #[error("this connector has no extraction to prepare; start the export first")]
     NoExtraction,
@@ -152,7 +153,7 @@ fn insert(conn: &mut PgConnection, new: &NewRun<'_>) -> Result<RunId, StartError
     Ok(run)
 }
 
-fn newest_extraction(conn: &mut PgConnection, connector_id: i32) -> Result<i64, StartError> {
+fn newest_extraction(conn: &mut PgConnection, connector_id: ConnectorId) -> Result<i64, StartError> {
     extractions::table
         .filter(extractions::connector_id.eq(connector_id))
         .filter(extractions::deleted_at.is_null())
