@@ -1,5 +1,7 @@
 //! The database: pool, migrations, and the private PostgreSQL.
 
+pub mod private;
+
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool, PooledConnection};

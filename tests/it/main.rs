@@ -1,1 +1,6 @@
 //! The integration tests: one binary, real PostgreSQL, a database per test.
+
+// A test that meets an error has failed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod private_server;
