@@ -1,1 +1,73 @@
-//! Connector and settings documents: TOML to model and back, checked, with line and column.
+//! Documents: what administrators write. One TOML document per connector, one for what spans them (`settings.toml`).
+//!
+//! Reading a document checks all of it and lists every error at once, each with line, column, the offending text and
+//! the next step. A key that is not known is an error. What [`parse`] accepts is stored as text; [`connector`] and
+//! [`settings`] read a stored text again.
+
+mod association;
+mod connection;
+mod connector;
+mod entity_type;
+mod error;
+mod limits;
+mod name;
+mod nearest;
+mod paths;
+mod property;
+mod section;
+mod settings;
+
+pub use error::{DocumentError, DocumentErrors};
+pub use nearest::nearest;
+
+use crate::model::connector::ConnectorDefinition;
+use crate::model::settings::SettingsDefinition;
+use paths::Folder;
+use section::Source;
+use std::path::Path;
+
+/// The longest document, in bytes: far more than a connector needs, and little enough to read at once.
+pub const LONGEST: usize = 1 << 20;
+
+/// A checked document with the text to store: the administrator's own, comments and order kept, with absolute paths.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Document {
+    /// What one connector does.
+    Connector {
+        /// The text to store.
+        text: String,
+        /// What it says.
+        definition: ConnectorDefinition,
+    },
+    /// What spans connectors.
+    Settings {
+        /// The text to store.
+        text: String,
+        /// What it says.
+        definition: SettingsDefinition,
+    },
+}
+
+/// Reads a document from outside. Relative paths in it are relative to `folder` (absolute), the place of the document;
+/// a document that comes without a place must have absolute ones.
+pub fn parse(text: &str, folder: Option<&Path>) -> Result<Document, DocumentErrors> {
+    let source = Source::parse(text)?;
+    let folder = folder.map_or(Folder::Unknown, Folder::At);
+    if settings::is_settings(source.table()) {
+        let definition = settings::read(&source, folder)?;
+        Ok(Document::Settings { text: source.with_absolute_paths(), definition })
+    } else {
+        let definition = connector::read(&source, folder)?;
+        Ok(Document::Connector { text: source.with_absolute_paths(), definition })
+    }
+}
+
+/// What a connector's document says; its paths are absolute.
+pub fn connector(text: &str) -> Result<ConnectorDefinition, DocumentErrors> {
+    connector::read(&Source::parse(text)?, Folder::Unknown)
+}
+
+/// What the settings document says; its paths are absolute.
+pub fn settings(text: &str) -> Result<SettingsDefinition, DocumentErrors> {
+    settings::read(&Source::parse(text)?, Folder::Unknown)
+}

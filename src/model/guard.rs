@@ -118,6 +118,32 @@ impl Thresholds {
         };
         [(count, maximum as f64, Count), (percentage_name, percentage, Percentage)]
     }
+
+    /// The count limit for `operation` on `subject`.
+    pub fn maximum_mut(&mut self, subject: Subject, operation: Operation) -> &mut u64 {
+        use {Operation::*, Subject::*};
+        match (subject, operation) {
+            (Resources, Insert) => &mut self.maximum_inserted_lines,
+            (Resources, Update) => &mut self.maximum_updated_lines,
+            (Resources, Delete) => &mut self.maximum_deleted_lines,
+            (Links, Insert) => &mut self.maximum_link_inserted_lines,
+            (Links, Update) => &mut self.maximum_link_updated_lines,
+            (Links, Delete) => &mut self.maximum_link_deleted_lines,
+        }
+    }
+
+    /// The percentage limit for `operation` on `subject`.
+    pub fn percentage_mut(&mut self, subject: Subject, operation: Operation) -> &mut f64 {
+        use {Operation::*, Subject::*};
+        match (subject, operation) {
+            (Resources, Insert) => &mut self.max_percentage_inserted_lines,
+            (Resources, Update) => &mut self.max_percentage_updated_lines,
+            (Resources, Delete) => &mut self.max_percentage_deleted_lines,
+            (Links, Insert) => &mut self.max_percentage_link_inserted_lines,
+            (Links, Update) => &mut self.max_percentage_link_updated_lines,
+            (Links, Delete) => &mut self.max_percentage_link_deleted_lines,
+        }
+    }
 }
 
 /// What a threshold counts.

@@ -1,0 +1,32 @@
+//! A connector's document, whole.
+
+use super::error::DocumentErrors;
+use super::name::{self, NameOf};
+use super::paths::Folder;
+use super::section::Source;
+use super::{association, connection, entity_type, limits};
+use crate::model::connector::{ConnectorDefinition, JobUse};
+
+const JOB_USE: [(&str, JobUse); 2] = [("used", JobUse::Used), ("not_used", JobUse::NotUsed)];
+
+/// Reads and checks a connector's document.
+pub(super) fn read(source: &Source<'_>, folder: Folder<'_>) -> Result<ConnectorDefinition, DocumentErrors> {
+    let root = source.root("a connector's document");
+    let mut definition = ConnectorDefinition {
+        name: name::read(&root, NameOf::Anything),
+        display_name: root.text("display_name"),
+        complete_job: root.word("complete_job", &JOB_USE).unwrap_or_default(),
+        incremental_job: root.word("incremental_job", &JOB_USE).unwrap_or_default(),
+        run_at_start: root.flag("run_at_start", false),
+        compare: root.flag("compare", false),
+        thresholds: limits::connector_thresholds(&root),
+        guards: limits::guards(&root),
+        connections: connection::read_all(&root, folder),
+        entity_types: Vec::new(),
+        associations: Vec::new(),
+    };
+    entity_type::read_all(&root, &mut definition);
+    association::read_all(&root, &mut definition);
+    root.close();
+    source.finish(definition)
+}
