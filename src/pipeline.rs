@@ -1,5 +1,6 @@
 //! What a run does: export, prepare, synchronize. [`run_task`] is the one entry.
 
+pub mod mapping;
 pub mod progress;
 
 use crate::db::{Db, DbError};

@@ -1,11 +1,11 @@
 //! A property: a named, typed attribute of an entity type.
 
+use crate::values::format::{Format, FormatDefinition, FormatError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What an export writes between the values of an attribute that the source itself knows to have several: U+001F, the
-/// unit separator of ASCII, which no text holds.
-pub const VALUE_SEPARATOR: &str = "\u{1f}";
+pub use crate::values::format::VALUE_SEPARATOR;
+pub use crate::values::value_type::ValueType;
 
 /// One `[[entity_type.property]]`. Exactly one of `column`, `expression` and `constant` says where the value is from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,32 +67,23 @@ pub struct PropertyDefinition {
     pub values: BTreeMap<String, String>,
 }
 
-/// The type of a property or a profile field.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ValueType {
-    /// Any text. Stored as a JSON string.
-    #[default]
-    #[serde(alias = "string")]
-    Text,
-    /// A 64-bit whole number. JSON number.
-    Integer,
-    /// A decimal number, kept as written after normalization. JSON number.
-    Number,
-    /// True or false. JSON boolean.
-    Bool,
-    /// A day. JSON string `YYYY-MM-DD`.
-    Date,
-    /// A moment. JSON string, RFC 3339 in UTC.
-    Datetime,
-    /// A GUID; accepts text in either form and base64 of Active Directory's 16 bytes (mixed endian). Lower-case text.
-    Guid,
-    /// A Windows security identifier; accepts `S-1-…` and base64 of its bytes. JSON string `S-1-…`.
-    Sid,
-    /// Bytes, base64 in the extraction. Stored once in `blobs`, as `sha256:<hex>` in the resource.
-    Binary,
-    /// The value of the first component of a distinguished name.
-    Rdn,
+impl PropertyDefinition {
+    /// The compiled format. `Err` says which setting can't be used.
+    pub fn format(&self) -> Result<Format, FormatError> {
+        Format::new(&FormatDefinition {
+            value_type: self.value_type,
+            format: self.format.as_deref(),
+            time_zone: self.time_zone.as_deref(),
+            true_values: &self.true_values,
+            false_values: &self.false_values,
+            pattern: self.pattern.as_deref(),
+            max_length: self.max_length,
+            values: Some(&self.values),
+            multivalued: self.multivalued,
+            separator: self.separator.as_deref(),
+            indexed: self.key || self.unique,
+        })
+    }
 }
 
 impl ValueType {

@@ -1,0 +1,265 @@
+//! A raw row → a typed record, as the entity type's properties say. Pure.
+//!
+//! A [`Mapper`] is compiled once per entity type and extraction. For every row it tells the scope, the key and a digest
+//! (no allocation where the key is a plain column); for rows that are new or changed it makes the typed [`Record`].
+
+mod error;
+mod property;
+mod record;
+
+pub use crate::values::binary::Blob;
+pub use error::{MappingError, MappingFault, RowProblem};
+pub use property::CompiledProperty;
+pub use record::Record;
+
+use crate::model::association::AssociationDefinition;
+use crate::model::entity_type::EntityTypeDefinition;
+use crate::model::property::PropertyDefinition;
+use crate::values::digest::Digest;
+use crate::values::expression::{Columns, Evaluated, Expression, Header, Row};
+use csv::StringRecord;
+use error::Faults;
+use property::Source;
+use serde::Serialize;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+/// Raised whenever the same mapping of the same row gives another record than before: all rows are mapped anew then.
+const MAPPER_VERSION: u64 = 1;
+
+/// The compiled mapping of one entity type for one header.
+#[derive(Debug)]
+pub struct Mapper {
+    header: Header,
+    properties: Vec<CompiledProperty>,
+    key: usize,
+    scope: Option<Expression>,
+    /// By column name, so that the order of the source's columns does not matter to a digest.
+    mapped: Vec<usize>,
+    associations: Vec<(String, usize)>,
+    version: u64,
+}
+
+impl Mapper {
+    /// Compiles the mapping of `definition` for a table with these `columns`. Of `associations` those count that start
+    /// at this entity type and have a column.
+    ///
+    /// `Err` lists all that is wrong: mapped columns that are missing, with the closest existing names, formats and
+    /// expressions that can't be used.
+    pub fn new(
+        definition: &EntityTypeDefinition,
+        associations: &[&AssociationDefinition],
+        columns: &[String],
+    ) -> Result<Self, MappingError> {
+        let header = Header::new(columns);
+        let mut faults = Faults::new(&header);
+        let mut read = ReadColumns::default();
+
+        let mut properties = Vec::with_capacity(definition.properties.len());
+        for property in &definition.properties {
+            match CompiledProperty::new(property) {
+                Ok(compiled) => {
+                    read.note(compiled.source(), &property.name);
+                    properties.push(compiled);
+                }
+                Err(fault) => faults.add(fault),
+            }
+        }
+        let scope = definition.scope.as_deref().and_then(|source| match Expression::compile(source) {
+            Ok(expression) => {
+                read.note_columns(expression.columns(), "where");
+                Some(expression)
+            }
+            Err(error) => {
+                faults.add(MappingFault::Expression { place: "where".to_owned(), error });
+                None
+            }
+        });
+        let associations: Vec<(&AssociationDefinition, &str)> = associations
+            .iter()
+            .filter(|association| association.from == definition.name)
+            .filter_map(|association| Some((*association, association.column.as_deref()?)))
+            .collect();
+        for (association, column) in &associations {
+            read.note_column(column, &association.name);
+        }
+
+        for (column, used_by) in &read.named {
+            faults.check_column(column, used_by);
+        }
+        for property in &mut properties {
+            property.resolve(&header);
+        }
+        let key = definition.properties.iter().position(|property| property.key);
+        let Some(key) = key.filter(|_| faults.is_empty()) else {
+            if key.is_none() {
+                faults.add(MappingFault::NoKey);
+            }
+            return Err(faults.into_error());
+        };
+
+        let mapped = read.positions(&header);
+        let version = version(definition, &associations, &header, &mapped);
+        let associations = associations
+            .into_iter()
+            .filter_map(|(association, column)| Some((association.name.clone(), header.position(column)?)))
+            .collect();
+        Ok(Self { header, properties, key, scope, mapped, associations, version })
+    }
+
+    /// A digest of what is mapped and how: another mapping, or another mapper, has another version. It seeds the digests
+    /// of rows.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Positions of the columns that anything reads, in the order in which they are digested.
+    pub fn mapped_columns(&self) -> &[usize] {
+        &self.mapped
+    }
+
+    /// Whether the entity type's `where` lets the row in.
+    pub fn in_scope(&self, row: &StringRecord) -> Result<bool, RowProblem> {
+        let Some(scope) = &self.scope else { return Ok(true) };
+        let row = Row::new(&self.header, row);
+        match scope.evaluate(&row) {
+            Ok(Evaluated::Bool(in_scope)) => Ok(in_scope),
+            Ok(_) => Err(RowProblem::scope_is_no_bool()),
+            Err(error) => Err(RowProblem::failed("where", scope, &row, &error)),
+        }
+    }
+
+    /// The key, converted; `None` if the row has none.
+    pub fn key<'r>(&self, row: &'r StringRecord) -> Result<Option<Cow<'r, str>>, RowProblem> {
+        self.properties[self.key].key(&self.header, row)
+    }
+
+    /// The digest of the raw text of all mapped columns.
+    pub fn digest(&self, row: &StringRecord) -> Digest {
+        let fields = self.mapped.iter().map(|&column| row.get(column).unwrap_or_default().as_bytes());
+        Digest::of_fields(self.version, fields)
+    }
+
+    /// All properties of the row, or all that is wrong with them.
+    pub fn record(&self, row: &StringRecord) -> Result<Record, Vec<RowProblem>> {
+        let mut record = Record { values: Vec::with_capacity(self.properties.len()), blobs: Vec::new() };
+        let mut problems = Vec::new();
+        let with_header = Row::new(&self.header, row);
+        for property in &self.properties {
+            match property.value(&with_header, row, &mut record.blobs) {
+                Ok(value) => record.values.push(value),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if problems.is_empty() { Ok(record) } else { Err(problems) }
+    }
+
+    /// The properties, in the order of a record's values.
+    pub fn properties(&self) -> &[CompiledProperty] {
+        &self.properties
+    }
+
+    /// The property that is the key.
+    pub fn key_property(&self) -> &CompiledProperty {
+        &self.properties[self.key]
+    }
+
+    /// The position of the column that an association's pairs come from, if it has one here.
+    pub fn association_column(&self, association: &str) -> Option<usize> {
+        self.associations.iter().find(|(name, _)| name == association).map(|(_, column)| *column)
+    }
+}
+
+/// The columns that a mapping reads, each with one place that reads it.
+#[derive(Default)]
+struct ReadColumns<'a> {
+    named: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    all: bool,
+}
+
+impl<'a> ReadColumns<'a> {
+    fn note(&mut self, source: &Source, by: &'a str) {
+        match source {
+            Source::Column { name, .. } => self.named.push((Cow::Owned(name.clone()), Cow::Borrowed(by))),
+            Source::Expression(expression) => self.note_columns(expression.columns(), by),
+            Source::Constant(_) => {}
+        }
+    }
+
+    fn note_columns(&mut self, columns: &Columns, by: &'a str) {
+        match columns {
+            Columns::All => self.all = true,
+            Columns::Named(names) => {
+                self.named.extend(names.iter().map(|name| (Cow::Owned(name.clone()), Cow::Borrowed(by))));
+            }
+        }
+    }
+
+    fn note_column(&mut self, column: &'a str, by: &'a str) {
+        self.named.push((Cow::Borrowed(column), Cow::Borrowed(by)));
+    }
+
+    fn positions(&self, header: &Header) -> Vec<usize> {
+        let names: BTreeSet<&str> = if self.all {
+            header.names().iter().map(String::as_str).collect()
+        } else {
+            self.named.iter().map(|(name, _)| name.as_ref()).collect()
+        };
+        names.into_iter().filter_map(|name| header.position(name)).collect()
+    }
+}
+
+/// All that decides what a row becomes and which links follow from it.
+#[derive(Serialize)]
+struct Mapped<'a> {
+    mapper: u64,
+    properties: Vec<PropertyDefinition>,
+    scope: Option<&'a str>,
+    associations: Vec<MappedAssociation<'a>>,
+    columns: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct MappedAssociation<'a> {
+    name: &'a str,
+    column: &'a str,
+    to: Vec<&'a str>,
+    match_property: Option<&'a str>,
+    separator: Option<&'a str>,
+    single_valued: bool,
+}
+
+fn version(
+    definition: &EntityTypeDefinition,
+    associations: &[(&AssociationDefinition, &str)],
+    header: &Header,
+    mapped: &[usize],
+) -> u64 {
+    let mapped = Mapped {
+        mapper: MAPPER_VERSION,
+        // what pages call a property changes nothing
+        properties: definition
+            .properties
+            .iter()
+            .map(|property| PropertyDefinition { display_name: None, ..property.clone() })
+            .collect(),
+        scope: definition.scope.as_deref(),
+        associations: associations
+            .iter()
+            .map(|(association, column)| MappedAssociation {
+                name: &association.name,
+                column,
+                to: association.to.names().collect(),
+                match_property: association.match_property.as_deref(),
+                separator: association.separator.as_deref(),
+                single_valued: association.cardinality.is_single_valued(),
+            })
+            .collect(),
+        columns: mapped.iter().filter_map(|&column| header.names().get(column)).map(String::as_str).collect(),
+    };
+    let written = serde_json::to_vec(&mapped).unwrap_or_default();
+    Digest::of_fields(MAPPER_VERSION, std::iter::once(written.as_slice())).0 as u64
+}
+
+#[cfg(test)]
+mod tests;
