@@ -85,35 +85,3 @@ impl PropertyDefinition {
         })
     }
 }
-
-impl ValueType {
-    /// All types, as documents know them.
-    pub const ALL: [Self; 10] = [
-        Self::Text,
-        Self::Integer,
-        Self::Number,
-        Self::Bool,
-        Self::Date,
-        Self::Datetime,
-        Self::Guid,
-        Self::Sid,
-        Self::Binary,
-        Self::Rdn,
-    ];
-
-    /// The word in documents and SQL.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Integer => "integer",
-            Self::Number => "number",
-            Self::Bool => "bool",
-            Self::Date => "date",
-            Self::Datetime => "datetime",
-            Self::Guid => "guid",
-            Self::Sid => "sid",
-            Self::Binary => "binary",
-            Self::Rdn => "rdn",
-        }
-    }
-}

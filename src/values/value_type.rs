@@ -31,7 +31,21 @@ pub enum ValueType {
 }
 
 impl ValueType {
-    /// The word in documents.
+    /// All types, as documents know them.
+    pub const ALL: [Self; 10] = [
+        Self::Text,
+        Self::Integer,
+        Self::Number,
+        Self::Bool,
+        Self::Date,
+        Self::Datetime,
+        Self::Guid,
+        Self::Sid,
+        Self::Binary,
+        Self::Rdn,
+    ];
+
+    /// The word in documents and SQL.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Text => "text",
