@@ -1,5 +1,6 @@
 //! The database: pool, migrations, and the private PostgreSQL.
 
+pub mod backend;
 pub mod private;
 
 use diesel::connection::SimpleConnection;

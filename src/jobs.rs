@@ -1,1 +1,12 @@
-//! Queue, workers, leases, schedule, rescue.
+//! Queue, workers, leases, schedule, rescue: what makes runs go on by themselves, on any number of servers.
+//!
+//! The `runs` row is the truth. The queue only says "look at this run"; whoever looks claims it, and a claim that finds
+//! nothing to do is done. So deliveries may be doubled or lost: [`rescue`] looks at the rows themselves.
+
+pub mod cleanup;
+pub mod heartbeat;
+pub mod queue;
+pub mod rescue;
+pub mod schedule;
+pub mod stop;
+pub mod worker;

@@ -19,6 +19,7 @@ pub mod installation;
 pub mod job;
 pub mod json;
 pub mod lease;
+pub mod partition;
 pub mod problem;
 pub mod profile;
 pub mod profile_field;

@@ -6,8 +6,8 @@
 mod finish;
 mod take;
 
-pub use finish::finish;
 pub(super) use finish::reset_preparation;
+pub use finish::{finish, finish_alone};
 pub use take::{claim, fence, give_back};
 
 use super::cause::Cause;
@@ -33,7 +33,12 @@ pub struct Claim {
 impl Claim {
     /// What connections that work under this claim call themselves in `pg_stat_activity`.
     pub fn application_name(&self) -> String {
-        format!("muster run {} epoch {}", self.run, self.epoch)
+        format!("{}{}", Self::application_prefix(self.run), self.epoch)
+    }
+
+    /// What [`Claim::application_name`] begins with for all claims of a run; the epoch follows.
+    pub fn application_prefix(run: RunId) -> String {
+        format!("muster run {run} epoch ")
     }
 
     /// The schema in which prepare builds tables under this claim; nobody else writes there.

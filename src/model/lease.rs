@@ -102,6 +102,21 @@ pub fn renew(
     })
 }
 
+/// What [`renew`] would learn, without writing.
+pub fn look(conn: &mut PgConnection, claim: &Claim) -> QueryResult<Beat> {
+    let asked: Option<Option<DateTime<Utc>>> = leases::table
+        .find(claim.run)
+        .filter(leases::epoch.eq(claim.epoch))
+        .select(leases::cancel_requested)
+        .first(conn)
+        .optional()?;
+    Ok(match asked {
+        None => Beat::Lost,
+        Some(Some(_)) => Beat::CancelRequested,
+        Some(None) => Beat::Held,
+    })
+}
+
 /// Asks the worker that holds the run to cancel it. `false`: no worker holds it.
 pub fn ask_cancel(conn: &mut PgConnection, run: RunId, by: &str) -> QueryResult<bool> {
     diesel::sql_query(
@@ -113,6 +128,20 @@ pub fn ask_cancel(conn: &mut PgConnection, run: RunId, by: &str) -> QueryResult<
     .bind::<Text, _>(by)
     .execute(conn)
     .map(|rows| rows > 0)
+}
+
+/// Runs that are at work by their state while no worker holds them, with the epoch of the lease that expired, if one did.
+pub fn abandoned(conn: &mut PgConnection) -> QueryResult<Vec<(RunId, Option<i32>)>> {
+    let rows: Vec<Abandoned> = diesel::sql_query(
+        "select runs.id, leases.epoch
+           from runs left join leases on leases.run_id = runs.id
+          where (runs.state in ('queued', 'exporting', 'preparing', 'synchronizing')
+                 or (runs.state = 'ready' and not runs.standalone))
+            and (leases.run_id is null or leases.leased_until < clock_timestamp())
+          order by runs.id",
+    )
+    .load(conn)?;
+    Ok(rows.into_iter().map(|row| (row.id, row.epoch)).collect())
 }
 
 pub(super) fn take(
@@ -140,10 +169,14 @@ pub(super) fn take(
     .map(std::mem::drop)
 }
 
-pub(super) fn drop(conn: &mut PgConnection, claim: &Claim) -> QueryResult<()> {
-    diesel::delete(leases::table.find(claim.run).filter(leases::epoch.eq(claim.epoch)))
-        .execute(conn)
-        .map(std::mem::drop)
+/// Ends the lease, and tells whether somebody had asked to cancel the run. Who asks later finds no lease any more.
+pub(super) fn drop(conn: &mut PgConnection, claim: &Claim) -> QueryResult<bool> {
+    let asked: Option<Option<DateTime<Utc>>> =
+        diesel::delete(leases::table.find(claim.run).filter(leases::epoch.eq(claim.epoch)))
+            .returning(leases::cancel_requested)
+            .get_result(conn)
+            .optional()?;
+    Ok(asked.flatten().is_some())
 }
 
 pub(super) fn cancel_requested(conn: &mut PgConnection, run: RunId) -> QueryResult<bool> {
@@ -155,4 +188,12 @@ pub(super) fn cancel_requested(conn: &mut PgConnection, run: RunId) -> QueryResu
 struct Flag {
     #[diesel(sql_type = Bool)]
     flag: bool,
+}
+
+#[derive(QueryableByName)]
+struct Abandoned {
+    #[diesel(sql_type = Integer)]
+    id: RunId,
+    #[diesel(sql_type = Nullable<Integer>)]
+    epoch: Option<i32>,
 }

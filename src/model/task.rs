@@ -30,3 +30,8 @@ pub fn of(conn: &mut PgConnection, run: RunId) -> QueryResult<Vec<Task>> {
     tasks.sort_by_key(|task| Stage::ALL.iter().position(|stage| *stage == task.stage));
     Ok(tasks)
 }
+
+/// How often a worker took that task up.
+pub fn attempts(conn: &mut PgConnection, run: RunId, stage: Stage) -> QueryResult<i32> {
+    tasks::table.find((run, stage)).select(tasks::attempts).first(conn)
+}

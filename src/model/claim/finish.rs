@@ -22,7 +22,10 @@ const BUSY: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(5
 /// rolls back on an error, and commits at once on success. Its own last statement writes the run by id and epoch.
 pub fn finish(conn: &mut PgConnection, claim: &Claim, ending: Ending, enqueue: &Enqueue) -> Result<(), FinishError> {
     let run = held(conn, claim)?;
+    let asked_to_cancel = lease::drop(conn, claim)?;
     let after = match ending {
+        // The wish came while the stage was ending: it must not get lost between two stages.
+        ending if asked_to_cancel && !matches!(ending, Ending::Applied { .. }) => cancelled(conn, &run, claim.stage)?,
         Ending::Exported { extraction_id, rows } => exported(conn, &run, extraction_id, rows)?,
         Ending::Prepared(prepared) => self::prepared(conn, &run, &prepared)?,
         Ending::Applied { counters } => applied(conn, &run, counters)?,
@@ -31,7 +34,6 @@ pub fn finish(conn: &mut PgConnection, claim: &Claim, ending: Ending, enqueue: &
         Ending::Failed(failure) => failed(conn, &run, claim.stage, failure)?,
         Ending::Cancelled => cancelled(conn, &run, claim.stage)?,
     };
-    lease::drop(conn, claim)?;
     if let Some(delay) = after.enqueue {
         enqueue(conn, claim.run, delay)?;
     }
@@ -41,6 +43,16 @@ pub fn finish(conn: &mut PgConnection, claim: &Claim, ending: Ending, enqueue: &
         .set((runs::state.eq(after.state), over))
         .execute(conn)?;
     if written == 1 { Ok(()) } else { Err(FinishError::Fenced) }
+}
+
+/// Writes how a stage ended that has no transaction of its own: it failed, was cancelled, or wrote to the store only.
+pub fn finish_alone(
+    conn: &mut PgConnection,
+    claim: &Claim,
+    ending: Ending,
+    enqueue: &Enqueue,
+) -> Result<(), FinishError> {
+    conn.transaction(|conn| finish(conn, claim, ending, enqueue))
 }
 
 /// Where the run stands after a stage.

@@ -2,9 +2,11 @@
 
 use super::{Run, RunId, RunState};
 use crate::model::connector::ConnectorId;
-use crate::schema::runs;
+use crate::schema::{extraction_files, runs};
+use diesel::dsl::sql;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 
 /// Which runs a list shows, newest first: at most `limit` of those before `before`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -86,4 +88,12 @@ pub fn ready_to_apply(conn: &mut PgConnection, connector_id: ConnectorId) -> Que
         .order(runs::id.desc())
         .first(conn)
         .optional()
+}
+
+/// Rows of all tables of an extraction: how large its preparation is.
+pub fn extraction_rows(conn: &mut PgConnection, extraction_id: i64) -> QueryResult<i64> {
+    extraction_files::table
+        .filter(extraction_files::extraction_id.eq(extraction_id))
+        .select(sql::<BigInt>("coalesce(sum(rows), 0)::bigint"))
+        .first(conn)
 }

@@ -58,6 +58,9 @@ pub enum StartError {
     /// Incremental runs wait until somebody has decided about a blocked run.
     #[error("run {0} of this connector is blocked; resume or discard it, or start a complete run")]
     BlockedWaits(RunId),
+    /// No connection of the connector can tell what changed.
+    #[error("no connection of this connector can tell what changed since the last run; start a complete run")]
+    NoIncremental,
     /// There is no such connector.
     #[error("there is no connector with the id {0}")]
     NoConnector(ConnectorId),
@@ -87,10 +90,10 @@ pub fn start(conn: &mut PgConnection, new: &NewRun<'_>, enqueue: &Enqueue) -> Re
     if new.task == TaskChoice::Synchronize {
         return apply_ready(conn, new, enqueue);
     }
-    if new.mode == Mode::Incremental
-        && let Some(blocked) = query::blocked(conn, new.connector_id)?
-    {
-        return Err(StartError::BlockedWaits(blocked));
+    if new.mode == Mode::Incremental {
+        // No kind of connection reads changes yet, so that a connector can only be read as a whole.
+        let blocked = query::blocked(conn, new.connector_id)?;
+        return Err(blocked.map_or(StartError::NoIncremental, StartError::BlockedWaits));
     }
     let started = conn.transaction(|conn| {
         let run = insert(conn, new)?;
