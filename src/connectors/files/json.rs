@@ -1,0 +1,265 @@
+//! JSON: an array of objects, read object by object in constant memory.
+//!
+//! A member of an object within the record is the column `outer.inner`; an array of plain values is several values;
+//! anything deeper is handed on as JSON text. Numbers keep the digits they were written with.
+
+use super::fault::Fault;
+use super::named::NamedRecords;
+use super::window::{LARGEST_RECORD, Window};
+use serde::de::IgnoredAny;
+use std::io::Read;
+
+/// The objects of an array.
+pub(super) struct JsonRecords<R> {
+    window: Window<R>,
+    state: State,
+    /// The key of the array, where an object stands around it.
+    around: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// After the opening bracket.
+    First,
+    /// After an object.
+    Later,
+    /// After everything.
+    Ended,
+}
+
+impl<R: Read> JsonRecords<R> {
+    /// Goes to the array: the whole document, or the member `key` of the object that is the document.
+    pub(super) fn begin(source: R, key: Option<String>) -> Result<Self, Fault> {
+        let mut records = Self { window: Window::new(source), state: State::First, around: key };
+        if let Some(key) = records.around.clone() {
+            records.take(b'{', "an object that holds the array of records")?;
+            records.find_member(&key)?;
+        }
+        records.take(b'[', "an array of objects")?;
+        Ok(records)
+    }
+
+    /// The next byte that is no white space, in sight at the start of the window; `None` at the end.
+    fn peek(&mut self) -> Result<Option<u8>, Fault> {
+        loop {
+            let data = self.window.data();
+            let blank = data.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            let found = data.get(blank).copied();
+            self.window.pass(blank);
+            if found.is_some() || self.window.is_at_end() {
+                return Ok(found);
+            }
+            self.window.more()?;
+        }
+    }
+
+    fn take(&mut self, byte: u8, what: &str) -> Result<(), Fault> {
+        match self.peek()? {
+            Some(found) if found == byte => {
+                self.window.pass(1);
+                Ok(())
+            }
+            Some(_) => Err(self.window.fault(0, format!("here should begin {what}: {:?}", char::from(byte)))),
+            None => Err(self.cut_off()),
+        }
+    }
+
+    fn cut_off(&self) -> Fault {
+        self.window.fault(0, "the file ends here, before the JSON does; it may be cut off")
+    }
+
+    /// Brings a whole value in sight and gives its length; its syntax is checked.
+    fn value(&mut self) -> Result<usize, Fault> {
+        self.peek()?.ok_or_else(|| self.cut_off())?;
+        let length = loop {
+            match value_length(self.window.data(), self.window.is_at_end()) {
+                Some(length) => break length,
+                None if self.window.is_at_end() => return Err(self.cut_off()),
+                None if self.window.data().len() >= LARGEST_RECORD => {
+                    return Err(self
+                        .window
+                        .fault(0, "this value is longer than 16 MiB; is the file what it should be?"));
+                }
+                None => self.window.more()?,
+            }
+        };
+        match serde_json::from_slice::<IgnoredAny>(&self.window.data()[..length]) {
+            Ok(_) => Ok(length),
+            Err(error) => {
+                let at = offset_of(&self.window.data()[..length], error.line(), error.column());
+                // The place that the error names itself is one within the value.
+                let message = error.to_string();
+                let message = message.split(" at line ").next().unwrap_or_default();
+                Err(self.window.fault(at, format!("is no JSON: {message}")))
+            }
+        }
+    }
+
+    fn find_member(&mut self, key: &str) -> Result<(), Fault> {
+        loop {
+            let length = self.value()?;
+            let name = serde_json::from_slice::<String>(&self.window.data()[..length]);
+            let name =
+                name.map_err(|_| self.window.fault(0, format!("there is no member {key:?} that is an array")))?;
+            self.window.pass(length);
+            self.take(b':', "the member's value")?;
+            if name == key {
+                return Ok(());
+            }
+            let length = self.value()?;
+            self.window.pass(length);
+            self.take(b',', &format!("the next member; {key:?} did not come yet"))?;
+        }
+    }
+
+    /// After the array: what may follow is checked, so that a cut or a second array is noticed.
+    fn end(&mut self) -> Result<(), Fault> {
+        if self.around.is_some() {
+            while self.peek()? == Some(b',') {
+                self.window.pass(1);
+                for separator in [Some(b':'), None] {
+                    let length = self.value()?;
+                    self.window.pass(length);
+                    if let Some(separator) = separator {
+                        self.take(separator, "the member's value")?;
+                    }
+                }
+            }
+            self.take(b'}', "the end of the object around the records")?;
+        }
+        match self.peek()? {
+            None => Ok(()),
+            Some(_) => Err(self.window.fault(0, "nothing may follow the end of the JSON document")),
+        }
+    }
+}
+
+impl<R: Read> NamedRecords for JsonRecords<R> {
+    fn next(&mut self, values: &mut Vec<(String, String)>) -> Result<Option<u64>, Fault> {
+        values.clear();
+        match (self.state, self.peek()?) {
+            (State::Ended, _) => return Ok(None),
+            (State::First | State::Later, Some(b']')) => {
+                self.window.pass(1);
+                self.state = State::Ended;
+                self.end()?;
+                return Ok(None);
+            }
+            (State::Later, _) => self.take(b',', "the next record")?,
+            (State::First, _) => {}
+        }
+        self.state = State::Later;
+        let length = self.value()?;
+        let line = self.window.line();
+        let record = &self.window.data()[..length];
+        if record.first() != Some(&b'{') {
+            return Err(self.window.fault(0, "here should be a record: an object"));
+        }
+        // It was checked to be JSON, which is UTF-8.
+        let text = std::str::from_utf8(record).unwrap_or_default();
+        flatten(text, "", values).map_err(|message| self.window.fault(0, message))?;
+        self.window.pass(length);
+        Ok(Some(line))
+    }
+}
+
+/// The length of the JSON value that `data` begins with; `None`: it goes on beyond. Its syntax is not looked at.
+fn value_length(data: &[u8], at_end: bool) -> Option<usize> {
+    match data.first()? {
+        b'{' | b'[' | b'"' => {}
+        _ => {
+            let ends = |byte: &u8| matches!(byte, b',' | b']' | b'}' | b':') || byte.is_ascii_whitespace();
+            return data.iter().position(ends).or(at_end.then_some(data.len())).map(|length| length.max(1));
+        }
+    }
+    let (mut depth, mut at) = (0_usize, 0);
+    loop {
+        match data.get(at)? {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b'"' => loop {
+                at += 1 + memchr::memchr2(b'"', b'\\', data.get(at + 1..)?)?;
+                match data[at] {
+                    b'\\' => at += 1,
+                    _ => break,
+                }
+            },
+            _ => {}
+        }
+        at += 1;
+        if depth == 0 {
+            return Some(at);
+        }
+    }
+}
+
+/// Puts the members of a valid JSON object among the values.
+fn flatten(object: &str, prefix: &str, values: &mut Vec<(String, String)>) -> Result<(), String> {
+    let mut names: Vec<String> = Vec::new();
+    for (name, value) in Members::of(object) {
+        if names.contains(&name) {
+            return Err(format!("the name {name:?} stands twice in one object"));
+        }
+        let column = format!("{prefix}{name}");
+        match value.as_bytes().first() {
+            Some(b'{') => flatten(value, &format!("{column}."), values)?,
+            Some(b'[') => {
+                let items: Vec<&str> = Members::items(value).collect();
+                match items.iter().all(|item| !item.starts_with(['{', '['])) {
+                    true => values.extend(items.into_iter().map(|item| (column.clone(), plain(item)))),
+                    false => values.push((column, value.to_owned())),
+                }
+            }
+            _ => values.push((column, plain(value))),
+        }
+        names.push(name);
+    }
+    Ok(())
+}
+
+/// A plain value as text: a string's characters, a number's digits, nothing for null.
+fn plain(value: &str) -> String {
+    match value {
+        "null" => String::new(),
+        value if value.starts_with('"') => serde_json::from_str(value).unwrap_or_default(),
+        value => value.to_owned(),
+    }
+}
+
+/// Walks over a JSON object or array that is known to be valid.
+struct Members<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Members<'a> {
+    fn of(object: &'a str) -> impl Iterator<Item = (String, &'a str)> {
+        let mut members = Self { rest: object.get(1..).unwrap_or_default() };
+        std::iter::from_fn(move || {
+            let name = plain(members.value()?);
+            Some((name, members.value()?))
+        })
+    }
+
+    fn items(array: &'a str) -> impl Iterator<Item = &'a str> {
+        let mut members = Self { rest: array.get(1..).unwrap_or_default() };
+        std::iter::from_fn(move || members.value())
+    }
+
+    fn value(&mut self) -> Option<&'a str> {
+        let between = |c: char| c.is_ascii_whitespace() || matches!(c, ',' | ':' | '}' | ']');
+        let rest = self.rest.trim_start_matches(between);
+        let length = value_length(rest.as_bytes(), true)?;
+        let (value, rest) = rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(value)
+    }
+}
+
+/// The offset of a line and column of an error within `data`.
+fn offset_of(data: &[u8], line: usize, column: usize) -> usize {
+    let line_start = match line.checked_sub(2) {
+        Some(before) => memchr::memchr_iter(b'\n', data).nth(before).map_or(0, |end| end + 1),
+        None => 0,
+    };
+    (line_start + column.saturating_sub(1)).min(data.len())
+}

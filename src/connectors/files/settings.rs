@@ -1,0 +1,211 @@
+//! The keys of a `files` connection and of its tables.
+
+use super::{ConnectionError, ConnectionRequest, Setting, SettingValue};
+use crate::model::connection::TableDefinition;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use std::path::PathBuf;
+
+pub(super) static CONNECTION: &[Setting] = &[
+    Setting {
+        name: "folder",
+        value: SettingValue::Path,
+        required: false,
+        help: "The folder the files are read from; or upload = true.",
+    },
+    Setting {
+        name: "upload",
+        value: SettingValue::Bool,
+        required: false,
+        help: "Files come by page, API or command line instead of from a folder.",
+    },
+    Setting {
+        name: "auto_apply",
+        value: SettingValue::Bool,
+        required: false,
+        help: "With upload: a run starts when the expected files are all there.",
+    },
+    Setting {
+        name: "on_arrival",
+        value: SettingValue::Bool,
+        required: false,
+        help: "With folder: a run starts when the expected files are there and have stopped changing.",
+    },
+];
+
+pub(super) static TABLE: &[Setting] = &[
+    Setting {
+        name: "file",
+        value: SettingValue::Text,
+        required: false,
+        help: "The file's name within the folder; its ending tells the format.",
+    },
+    Setting {
+        name: "format",
+        value: SettingValue::Choice(&["csv", "tsv", "json", "xml"]),
+        required: false,
+        help: "The format, where the file's ending does not tell it.",
+    },
+    Setting {
+        name: "separator",
+        value: SettingValue::Text,
+        required: false,
+        help: "The character between two fields of CSV; a comma by default, a tab for TSV.",
+    },
+    Setting {
+        name: "quotes",
+        value: SettingValue::Bool,
+        required: false,
+        help: "false: a quote in CSV or TSV is a character like any other. Default: true.",
+    },
+    Setting {
+        name: "encoding",
+        value: SettingValue::Choice(ENCODINGS),
+        required: false,
+        help: "How characters are written; UTF-8 by default. A byte order mark in the file wins.",
+    },
+    Setting {
+        name: "skip_lines",
+        value: SettingValue::Integer(0, 10_000),
+        required: false,
+        help: "Lines of CSV or TSV to pass over before the header.",
+    },
+    Setting {
+        name: "columns",
+        value: SettingValue::TextList,
+        required: false,
+        help: "The columns in order, for a CSV or TSV file without a header row.",
+    },
+    Setting {
+        name: "record",
+        value: SettingValue::Text,
+        required: false,
+        help: "XML: the element that is a record. JSON: the key of the array, where it stands in an object.",
+    },
+    Setting {
+        name: "values",
+        value: SettingValue::Choice(&["elements", "attributes"]),
+        required: false,
+        help: "XML: whether a record's values are its child elements (default) or its attributes.",
+    },
+];
+
+/// Labels of the Encoding Standard; `iso-8859-1` is read as its superset windows-1252, as everywhere.
+const ENCODINGS: &[&str] = &[
+    "utf-8",
+    "utf-16le",
+    "utf-16be",
+    "windows-1252",
+    "iso-8859-1",
+    "iso-8859-15",
+    "windows-1250",
+    "iso-8859-2",
+    "windows-1251",
+];
+
+/// The connection's settings, typed.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ConnectionSettings {
+    pub(super) folder: Option<PathBuf>,
+    pub(super) upload: bool,
+    #[serde(rename = "auto_apply")]
+    _auto_apply: bool,
+    #[serde(rename = "on_arrival")]
+    _on_arrival: bool,
+}
+
+/// A table's settings, typed.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct TableSettings {
+    pub(super) file: Option<String>,
+    format: Option<Format>,
+    separator: Option<String>,
+    quotes: Option<bool>,
+    pub(super) encoding: Option<String>,
+    pub(super) skip_lines: u64,
+    pub(super) columns: Vec<String>,
+    pub(super) record: Option<String>,
+    pub(super) values: Option<XmlValues>,
+}
+
+/// What a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Format {
+    Csv,
+    Tsv,
+    Json,
+    Xml,
+}
+
+/// Where the values of an XML record stand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum XmlValues {
+    #[default]
+    Elements,
+    Attributes,
+}
+
+impl ConnectionSettings {
+    pub(super) fn of(connection: &ConnectionRequest) -> Result<Self, ConnectionError> {
+        let definition = &connection.definition;
+        let settings: Self = typed(&definition.settings, &format!("connection {:?}", definition.name))?;
+        match (&settings.folder, settings.upload) {
+            (Some(_), false) | (None, true) => Ok(settings),
+            _ => Err(ConnectionError::permanent(
+                format!("connection {:?}", definition.name),
+                "say where the files come from: either folder = \"…\" or upload = true",
+            )),
+        }
+    }
+}
+
+impl TableSettings {
+    pub(super) fn of(table: &TableDefinition) -> Result<Self, ConnectionError> {
+        typed(&table.settings, &format!("table {:?}", table.name))
+    }
+
+    /// The format that was set, or the one that the file's ending tells; CSV otherwise.
+    pub(super) fn format(&self) -> Format {
+        self.format.unwrap_or_else(|| {
+            let name = self.file.as_deref().unwrap_or_default().to_ascii_lowercase();
+            match name.rsplit_once('.').map(|(_, ending)| ending) {
+                Some("tsv" | "tab") => Format::Tsv,
+                Some("json") => Format::Json,
+                Some("xml") => Format::Xml,
+                _ => Format::Csv,
+            }
+        })
+    }
+
+    /// Separator and quote of a CSV or TSV file.
+    pub(super) fn dialect(&self, table: &str) -> Result<(u8, Option<u8>), ConnectionError> {
+        let quote = self.quotes.unwrap_or(true).then_some(b'"');
+        let separator = match self.separator.as_deref() {
+            None if self.format() == Format::Tsv => b'\t',
+            None => b',',
+            Some("tab" | "\\t") => b'\t',
+            Some(text) => match text.as_bytes() {
+                [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r' | 0) => *byte,
+                _ => {
+                    return Err(ConnectionError::permanent(
+                        format!("table {table:?}, separator"),
+                        format!(
+                            "{text:?} is no separator; write one ASCII character, such as \";\" or \"|\", or \"tab\""
+                        ),
+                    ));
+                }
+            },
+        };
+        Ok((separator, quote))
+    }
+}
+
+fn typed<T: DeserializeOwned>(settings: &Map<String, Value>, place: &str) -> Result<T, ConnectionError> {
+    serde_json::from_value(Value::Object(settings.clone()))
+        .map_err(|error| ConnectionError::permanent(place, error.to_string()))
+}

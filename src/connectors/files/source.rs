@@ -1,0 +1,95 @@
+//! The file behind a table: found without ever leaving its folder, and the same at the end as at the beginning.
+
+use super::settings::{ConnectionSettings, TableSettings};
+use super::{ConnectionError, ConnectionRequest};
+use crate::model::connection::TableDefinition;
+use std::fs::{File, Metadata};
+use std::path::{Component, Path, PathBuf};
+
+/// An opened file.
+pub(super) struct Source {
+    /// What messages call it.
+    pub(super) name: String,
+    path: PathBuf,
+    seen: Metadata,
+}
+
+/// Whether the table's file has yet to be uploaded.
+pub(super) fn is_awaited(connection: &ConnectionRequest, table: &TableDefinition) -> Result<bool, ConnectionError> {
+    Ok(ConnectionSettings::of(connection)?.upload && !connection.uploads.contains_key(&table.name))
+}
+
+/// Opens the file of a table.
+pub(super) fn open(
+    connection: &ConnectionRequest,
+    table: &TableDefinition,
+    settings: &TableSettings,
+) -> Result<(Source, File), ConnectionError> {
+    let (name, path) = locate(connection, table, settings)?;
+    // Looked at before it is opened: opening a pipe would wait for its writer.
+    let seen = std::fs::metadata(&path).map_err(|error| unreadable(&name, &error))?;
+    if !seen.is_file() {
+        return Err(ConnectionError::permanent(name, "is no file"));
+    }
+    let file = File::open(&path).map_err(|error| unreadable(&name, &error))?;
+    Ok((Source { name, path, seen }, file))
+}
+
+impl Source {
+    /// Makes sure that nobody wrote to the file, or put another in its place, while it was read.
+    pub(super) fn confirm(&self) -> Result<(), ConnectionError> {
+        let now = std::fs::metadata(&self.path).map_err(|error| unreadable(&self.name, &error))?;
+        if self.seen.len() == now.len() && self.seen.modified().ok() == now.modified().ok() {
+            return Ok(());
+        }
+        Err(ConnectionError::transient(
+            &self.name,
+            "was changed while it was read; start again when it is complete (best: write it elsewhere, then rename it)",
+        ))
+    }
+}
+
+fn locate(
+    connection: &ConnectionRequest,
+    table: &TableDefinition,
+    settings: &TableSettings,
+) -> Result<(String, PathBuf), ConnectionError> {
+    let Some(folder) = ConnectionSettings::of(connection)?.folder else {
+        let Some(upload) = connection.uploads.get(&table.name) else {
+            return Err(ConnectionError::permanent(
+                connection.source(&table.name).0,
+                "no file has been received for this table; send one by page, API or muster upload",
+            ));
+        };
+        return Ok((upload.name.clone(), upload.path.clone()));
+    };
+    let Some(file) = &settings.file else {
+        return Err(ConnectionError::permanent(
+            format!("table {:?}", table.name),
+            "say which file it is: file = \"…\"",
+        ));
+    };
+    let within = Path::new(file);
+    if !within.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+        return Err(ConnectionError::permanent(
+            format!("table {:?}, file", table.name),
+            format!("{file:?} leaves the folder; write a path within it"),
+        ));
+    }
+    let folder = folder.canonicalize().map_err(|error| {
+        ConnectionError::transient(folder.display().to_string(), format!("this folder can't be read: {error}"))
+    })?;
+    let path = folder.join(within).canonicalize().map_err(|error| unreadable(file, &error))?;
+    if !path.starts_with(&folder) {
+        return Err(ConnectionError::permanent(file, "is a link that leaves the folder; put the file itself there"));
+    }
+    Ok((file.clone(), path))
+}
+
+/// A file that is not there now may be there later.
+fn unreadable(name: &str, error: &std::io::Error) -> ConnectionError {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => ConnectionError::transient(name, "there is no such file in the folder"),
+        _ => ConnectionError::transient(name, format!("can't be read: {error}")),
+    }
+}
