@@ -1,1 +1,146 @@
-//! The command line: one command, one file.
+//! The command line (SPEC 9.1).
+//!
+//! One command is one file below `cli/`, with a struct `Args` (what may be written behind it) and a function `run`.
+//! A new command is that file, its line in [`Command`], and its line in [`Command::run`].
+//!
+//! Data goes to stdout, as text or with `--json` as one JSON object a line; messages go to stderr. What a command needs
+//! of the database it gets from [`Context::session`], which also starts or joins the private PostgreSQL. Every command
+//! works with or without a running server.
+
+mod activity;
+mod apply;
+mod diff;
+mod exit;
+mod export;
+mod input;
+mod lines;
+mod logging;
+mod migrate;
+mod output;
+mod session;
+
+pub use exit::{Exit, Refusal};
+pub use output::Output;
+pub use session::{Session, who};
+
+use crate::config::Config;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Keeps user profiles, groups and memberships in step with the systems they come from.
+#[derive(Debug, Parser)]
+#[command(name = "muster", version, arg_required_else_help = true, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Write data as JSON, one object a line.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+/// Every command there is.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Bring the database's tables up to date.
+    Migrate(migrate::Args),
+    /// Make documents the configuration that runs use.
+    Apply(apply::Args),
+    /// Show what `apply` would change: exit code 0 same, 1 differs, 2 error.
+    Diff(diff::Args),
+    /// Write the stored documents to stdout.
+    Export(export::Args),
+    /// Let scheduled jobs take a connector along.
+    Activate(activity::Args),
+    /// Take a connector out of the scheduled jobs; by hand it still runs.
+    Deactivate(activity::Args),
+}
+
+impl Command {
+    fn run(self, context: &Context) -> anyhow::Result<Exit> {
+        match self {
+            Self::Migrate(args) => migrate::run(context, args),
+            Self::Apply(args) => apply::run(context, args),
+            Self::Diff(args) => diff::run(context, args),
+            Self::Export(args) => export::run(context, args),
+            Self::Activate(args) => activity::run(context, args, true),
+            Self::Deactivate(args) => activity::run(context, args, false),
+        }
+    }
+
+    /// Whether it runs until it is told to stop, and says in its log what it does.
+    fn is_service(&self) -> bool {
+        false
+    }
+
+    /// The exit code of an error that says nothing of one itself.
+    fn exit_of_errors(&self) -> Exit {
+        match self {
+            Self::Diff(_) => Exit::Usage,
+            _ => Exit::Failed,
+        }
+    }
+}
+
+/// What every command works with.
+pub struct Context {
+    /// Settings from the environment.
+    pub config: Config,
+    /// Where data and messages go.
+    pub output: Output,
+}
+
+impl Context {
+    /// Opens the database: `DATABASE_URL` or the private PostgreSQL, tables up to date.
+    pub fn session(&self) -> anyhow::Result<Session> {
+        Session::open(&self.config)
+    }
+}
+
+/// Reads the command line and the environment, and does what they say.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => {
+            // Help goes to stdout, everything else to stderr; that nobody reads it any more is no failure.
+            let _ = usage.print();
+            return if usage.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    let output = Output::new(cli.json);
+    let config = match Config::from_env() {
+        Ok(config) => config,
+        Err(error) => {
+            output.message(error);
+            return Exit::Usage.into();
+        }
+    };
+    if let Err(error) = logging::start(&config, cli.command.is_service()) {
+        output.message(error);
+        return Exit::Usage.into();
+    }
+    let exit_of_errors = cli.command.exit_of_errors();
+    let result = cli.command.run(&Context { config, output });
+    result
+        .unwrap_or_else(|error| match error.downcast_ref::<Refusal>() {
+            Some(refusal) => {
+                output.message(refusal);
+                if exit_of_errors == Exit::Failed { refusal.exit } else { exit_of_errors }
+            }
+            None => {
+                output.message(format_args!("{error:#}"));
+                exit_of_errors
+            }
+        })
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -21,8 +21,8 @@ pub struct Config {
     pub public_url: String,
     /// `MUSTER_WORKERS` (default 2): tasks that this process works on side by side.
     pub workers: usize,
-    /// `MUSTER_LOG` (default `info`): what is logged, as `tracing` directives.
-    pub log: String,
+    /// `MUSTER_LOG` (default: `info` for a server, `warn` for other commands): what is logged, as `tracing` directives.
+    pub log: Option<String>,
     /// `MUSTER_LOG_FORMAT` (`text` or `json`, default `text`).
     pub log_json: bool,
     /// The program that exports run in. This one; tests name theirs.
@@ -90,7 +90,7 @@ impl Config {
             secret_key_file: take("MUSTER_SECRET_KEY_FILE").map_or_else(|| data_dir.join("secret.key"), PathBuf::from),
             store_url: take("MUSTER_STORE_URL"),
             public_url: take("MUSTER_PUBLIC_URL").unwrap_or_else(|| format!("http://{listen}")),
-            log: take("MUSTER_LOG").unwrap_or_else(|| "info".into()),
+            log: take("MUSTER_LOG"),
             log_json: format == "json",
             data_dir,
             listen,

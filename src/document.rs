@@ -15,10 +15,12 @@ mod nearest;
 mod paths;
 mod property;
 mod section;
+mod sequence;
 mod settings;
 
 pub use error::{DocumentError, DocumentErrors};
 pub use nearest::nearest;
+pub use sequence::{join, split};
 
 use crate::model::connector::ConnectorDefinition;
 use crate::model::settings::SettingsDefinition;
@@ -29,7 +31,8 @@ use std::path::Path;
 /// The longest document, in bytes: far more than a connector needs, and little enough to read at once.
 pub const LONGEST: usize = 1 << 20;
 
-/// A checked document with the text to store: the administrator's own, comments and order kept, with absolute paths.
+/// A checked document with the text to store: the administrator's own, comments and order kept, paths absolute, the last
+/// line ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Document {
     /// What one connector does.
@@ -48,6 +51,23 @@ pub enum Document {
     },
 }
 
+impl Document {
+    /// What it is about: `connector hr` or `settings`.
+    pub fn subject(&self) -> String {
+        match self {
+            Self::Connector { definition, .. } => format!("connector {}", definition.name),
+            Self::Settings { .. } => "settings".to_owned(),
+        }
+    }
+
+    /// The text to store.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Connector { text, .. } | Self::Settings { text, .. } => text,
+        }
+    }
+}
+
 /// Reads a document from outside. Relative paths in it are relative to `folder` (absolute), the place of the document;
 /// a document that comes without a place must have absolute ones.
 pub fn parse(text: &str, folder: Option<&Path>) -> Result<Document, DocumentErrors> {
@@ -55,10 +75,10 @@ pub fn parse(text: &str, folder: Option<&Path>) -> Result<Document, DocumentErro
     let folder = folder.map_or(Folder::Unknown, Folder::At);
     if settings::is_settings(source.table()) {
         let definition = settings::read(&source, folder)?;
-        Ok(Document::Settings { text: source.with_absolute_paths(), definition })
+        Ok(Document::Settings { text: source.to_store(), definition })
     } else {
         let definition = connector::read(&source, folder)?;
-        Ok(Document::Connector { text: source.with_absolute_paths(), definition })
+        Ok(Document::Connector { text: source.to_store(), definition })
     }
 }
 

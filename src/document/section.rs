@@ -54,13 +54,16 @@ impl<'t> Source<'t> {
         if errors.is_empty() { Ok(value) } else { Err(DocumentErrors(errors)) }
     }
 
-    /// The text with absolute paths in place of relative ones; not another byte of it changes.
-    pub(super) fn with_absolute_paths(&self) -> String {
+    /// The text to store: absolute paths in place of relative ones, the last line ended; not another byte changes.
+    pub(super) fn to_store(&self) -> String {
         let mut replaced = self.replaced.borrow().clone();
         replaced.sort_by_key(|(range, _)| std::cmp::Reverse(range.start));
         let mut text = self.text.to_owned();
         for (range, value) in replaced {
             text.replace_range(range, &value);
+        }
+        if !text.ends_with('\n') {
+            text.push('\n');
         }
         text
     }
