@@ -1,0 +1,155 @@
+//! The benchmark: the yardstick and Muster over the same feed, in turn, on the same PostgreSQL. `../README.md` says
+//! how it is run and what it prints.
+//!
+//! ```text
+//! main ── settings              what is asked for (environment)
+//!      ── feed, yardstick       ../yardstick: the feed, and the hand-written SQL that is the measure
+//!      ── server                a private PostgreSQL for both
+//!      ── muster, memory        Muster, driven by its own command line, and watched
+//!      ── check                 is what they found what the feed holds?
+//!      ── report                ratios, memory, seconds per stage
+//! ```
+
+#[path = "../yardstick/feed.rs"]
+mod feed;
+
+mod check;
+mod memory;
+mod muster;
+mod report;
+mod server;
+mod settings;
+mod yardstick;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+
+use feed::{Expected, Outcome};
+use muster::Muster;
+use report::Report;
+use server::Server;
+use settings::Settings;
+use yardstick::Yardstick;
+
+/// What is loaded, in this order: day 1 into an empty store, day 1 again, day 2.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Load {
+    First,
+    NoChange,
+    Delta,
+}
+
+impl Load {
+    const ALL: [Load; 3] = [Load::First, Load::NoChange, Load::Delta];
+
+    fn name(self) -> &'static str {
+        match self {
+            Load::First => "first",
+            Load::NoChange => "nochange",
+            Load::Delta => "delta",
+        }
+    }
+
+    /// The folder of the feed that is loaded.
+    fn day(self) -> &'static str {
+        match self {
+            Load::First | Load::NoChange => "day1",
+            Load::Delta => "day2",
+        }
+    }
+
+    fn expected(self, feed: &Expected) -> &Outcome {
+        match self {
+            Load::First => &feed.first,
+            Load::NoChange => &feed.nochange,
+            Load::Delta => &feed.delta,
+        }
+    }
+}
+
+/// What one load took.
+pub struct Measured {
+    /// The time that counts.
+    pub seconds: f64,
+    /// The same by stage, in the order of the work.
+    pub stages: Vec<(String, f64)>,
+    /// The most memory that a process of it held, where that was watched.
+    pub peak_kib: Option<u64>,
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => {
+            eprintln!("bench: a result was wrong (see above): these figures are worth nothing");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Measures and prints; says whether every result was right.
+fn run() -> Result<bool> {
+    let settings = Settings::from_environment()?;
+    eprintln!("feed of {} users: {}", settings.users, settings.feed.display());
+    let feed = feed::write(&settings.feed, settings.users, settings.seed)
+        .with_context(|| format!("cannot write the feed to {}", settings.feed.display()))?;
+    let server = Server::start()?;
+    let mut report = Report::default();
+    let mut right = true;
+    for repetition in 1..=settings.repetitions {
+        let turn = format!("{repetition}/{}", settings.repetitions);
+        right &= measure_yardstick(&turn, &server, &settings.feed, &feed, &mut report)?;
+        for &name in &settings.connectors {
+            right &= measure_muster(&turn, name, &server, &settings, &feed, &mut report)?;
+        }
+    }
+    report.print();
+    Ok(right)
+}
+
+fn measure_yardstick(
+    turn: &str,
+    server: &Server,
+    folder: &Path,
+    feed: &Expected,
+    report: &mut Report,
+) -> Result<bool> {
+    let mut right = true;
+    let yardstick = Yardstick::set_up(server)?;
+    for load in Load::ALL {
+        let (measured, counted) = yardstick.run(&folder.join(load.day()))?;
+        eprintln!("{turn} yardstick {}: {:.2} s", load.name(), measured.seconds);
+        right &= check::yardstick(load.expected(feed), &counted);
+        report.add("yardstick", load, measured);
+        yardstick.rest(load)?;
+    }
+    yardstick.remove()?;
+    Ok(right)
+}
+
+fn measure_muster(
+    turn: &str,
+    name: &'static str,
+    server: &Server,
+    settings: &Settings,
+    feed: &Expected,
+    report: &mut Report,
+) -> Result<bool> {
+    let mut right = true;
+    let muster = Muster::set_up(server, settings, name)?;
+    for load in Load::ALL {
+        let (measured, found) = muster.run(&settings.feed.join(load.day()))?;
+        eprintln!("{turn} {name} {}: {:.2} s", load.name(), measured.seconds);
+        right &= check::muster(load.expected(feed), name == "B", &found);
+        report.add(name, load, measured);
+        muster.rest(load)?;
+    }
+    muster.remove()?;
+    Ok(right)
+}

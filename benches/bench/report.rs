@@ -1,0 +1,93 @@
+//! What was measured, as lines for people and programs.
+
+use crate::{Load, Measured};
+
+/// Everything measured so far.
+#[derive(Default)]
+pub struct Report {
+    /// By subject (`yardstick`, `A`, `B`), load, and repetition, in the order in which they came.
+    rows: Vec<(&'static str, Load, Measured)>,
+}
+
+impl Report {
+    /// Adds one load.
+    pub fn add(&mut self, subject: &'static str, load: Load, measured: Measured) {
+        self.rows.push((subject, load, measured));
+    }
+
+    /// Prints seconds per stage, then the lines `ratio A first 1.23` and `memory A 123 MiB`.
+    pub fn print(&self) {
+        let mut subjects: Vec<&str> = Vec::new();
+        for (subject, ..) in &self.rows {
+            if !subjects.contains(subject) {
+                subjects.push(subject);
+            }
+        }
+        self.print_stages(&subjects);
+        subjects.retain(|subject| *subject != "yardstick");
+        for &subject in &subjects {
+            for load in Load::ALL {
+                let muster = self.of(subject, load).map(|measured| measured.seconds);
+                let yardstick = self.of("yardstick", load).map(|measured| measured.seconds);
+                let ratio = median(muster.zip(yardstick).map(|(muster, yardstick)| muster / yardstick));
+                println!("ratio {subject} {} {ratio:.2}", load.name());
+            }
+        }
+        for &subject in &subjects {
+            let peaks = Load::ALL.into_iter().flat_map(|load| self.of(subject, load));
+            let kib = peaks.filter_map(|measured| measured.peak_kib).max().unwrap_or(0);
+            println!("memory {subject} {} MiB", kib.div_ceil(1024));
+        }
+    }
+
+    /// A table of median seconds: a line for each subject and each of its stages, a column for each load.
+    fn print_stages(&self, subjects: &[&str]) {
+        let header = Load::ALL.map(|load| format!("{:>10}", load.name())).concat();
+        println!("{:<30}{header}", "seconds (median)");
+        for &subject in subjects {
+            self.print_line(subject, |load| median(self.of(subject, load).map(|measured| measured.seconds)));
+            for stage in self.stages(subject) {
+                self.print_line(&format!("  {stage}"), |load| {
+                    let seconds = |measured: &Measured| {
+                        let stages = measured.stages.iter().filter(|(name, _)| *name == stage);
+                        stages.map(|(_, seconds)| seconds).sum::<f64>()
+                    };
+                    median(self.of(subject, load).map(seconds))
+                });
+            }
+        }
+        println!();
+    }
+
+    fn print_line(&self, name: &str, seconds: impl Fn(Load) -> f64) {
+        let columns = Load::ALL.map(|load| format!("{:>10.2}", seconds(load))).concat();
+        println!("{name:<30}{columns}");
+    }
+
+    /// The stages of a subject, in the order of its loads: one may have more than another.
+    fn stages(&self, subject: &str) -> Vec<&str> {
+        let mut stages: Vec<&str> = Vec::new();
+        for measured in Load::ALL.into_iter().flat_map(|load| self.of(subject, load)) {
+            for (name, _) in &measured.stages {
+                if !stages.contains(&name.as_str()) {
+                    stages.push(name);
+                }
+            }
+        }
+        stages
+    }
+
+    fn of(&self, subject: &str, load: Load) -> impl Iterator<Item = &Measured> {
+        self.rows.iter().filter(move |row| row.0 == subject && row.1 == load).map(|row| &row.2)
+    }
+}
+
+/// The middle of some figures; between the two middle ones where their number is even, 0 where there are none.
+fn median(figures: impl Iterator<Item = f64>) -> f64 {
+    let mut figures: Vec<f64> = figures.collect();
+    figures.sort_by(f64::total_cmp);
+    match figures.len() {
+        0 => 0.0,
+        count => (figures[(count - 1) / 2] + figures[count / 2]) / 2.0,
+    }
+}
