@@ -33,11 +33,14 @@ use server::Server;
 use settings::Settings;
 use yardstick::Yardstick;
 
-/// What is loaded, in this order: day 1 into an empty store, day 1 again, day 2.
+/// What is loaded, in this order.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Load {
+    /// Day 1, into an empty store.
     First,
+    /// Day 1 again.
     NoChange,
+    /// Day 2.
     Delta,
 }
 
@@ -113,13 +116,7 @@ fn run() -> Result<bool> {
     Ok(right)
 }
 
-fn measure_yardstick(
-    turn: &str,
-    server: &Server,
-    folder: &Path,
-    feed: &Expected,
-    report: &mut Report,
-) -> Result<bool> {
+fn measure_yardstick(turn: &str, server: &Server, folder: &Path, feed: &Expected, report: &mut Report) -> Result<bool> {
     let mut right = true;
     let yardstick = Yardstick::set_up(server)?;
     for load in Load::ALL {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 
 /// How often the processes are looked at. The kernel keeps each one's peak, so that only its last moments escape.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -28,7 +28,7 @@ pub fn watch(program: &mut Child) -> Result<(ExitStatus, u64)> {
         let status = program.wait();
         ended.store(true, Ordering::Relaxed);
         watcher.thread().unpark();
-        let peak = watcher.join().expect("watching only reads files");
+        let peak = watcher.join().map_err(|_| anyhow!("watching the memory failed"))?;
         Ok((status?, peak))
     })
 }

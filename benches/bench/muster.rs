@@ -81,7 +81,7 @@ impl<'a> Muster<'a> {
 
     /// Gives the disk back.
     pub fn remove(self) -> Result<()> {
-        self.server.execute("postgres", &[&format!("drop database {}", self.database)])
+        self.server.execute("postgres", &[&format!("drop database {} with (force)", self.database)])
     }
 
     fn expect_success(&self, arguments: &[&str]) -> Result<()> {

@@ -29,8 +29,9 @@ impl Report {
             for load in Load::ALL {
                 let muster = self.of(subject, load).map(|measured| measured.seconds);
                 let yardstick = self.of("yardstick", load).map(|measured| measured.seconds);
-                let ratio = median(muster.zip(yardstick).map(|(muster, yardstick)| muster / yardstick));
-                println!("ratio {subject} {} {ratio:.2}", load.name());
+                if let Some(ratio) = median(muster.zip(yardstick).map(|(muster, yardstick)| muster / yardstick)) {
+                    println!("ratio {subject} {} {ratio:.2}", load.name());
+                }
             }
         }
         for &subject in &subjects {
@@ -49,19 +50,21 @@ impl Report {
             for stage in self.stages(subject) {
                 self.print_line(&format!("  {stage}"), |load| {
                     let seconds = |measured: &Measured| {
-                        let stages = measured.stages.iter().filter(|(name, _)| *name == stage);
-                        stages.map(|(_, seconds)| seconds).sum::<f64>()
+                        measured.stages.iter().find(|(name, _)| name == stage).map(|(_, seconds)| *seconds)
                     };
-                    median(self.of(subject, load).map(seconds))
+                    median(self.of(subject, load).filter_map(seconds))
                 });
             }
         }
         println!();
     }
 
-    fn print_line(&self, name: &str, seconds: impl Fn(Load) -> f64) {
-        let columns = Load::ALL.map(|load| format!("{:>10.2}", seconds(load))).concat();
-        println!("{name:<30}{columns}");
+    fn print_line(&self, name: &str, seconds: impl Fn(Load) -> Option<f64>) {
+        let column = |load| match seconds(load) {
+            Some(seconds) => format!("{seconds:>10.2}"),
+            None => format!("{:>10}", "-"),
+        };
+        println!("{name:<30}{}", Load::ALL.map(column).concat());
     }
 
     /// The stages of a subject, in the order of its loads: one may have more than another.
@@ -82,12 +85,10 @@ impl Report {
     }
 }
 
-/// The middle of some figures; between the two middle ones where their number is even, 0 where there are none.
-fn median(figures: impl Iterator<Item = f64>) -> f64 {
+/// The middle of some figures; between the two middle ones where their number is even.
+fn median(figures: impl Iterator<Item = f64>) -> Option<f64> {
     let mut figures: Vec<f64> = figures.collect();
     figures.sort_by(f64::total_cmp);
-    match figures.len() {
-        0 => 0.0,
-        count => (figures[(count - 1) / 2] + figures[count / 2]) / 2.0,
-    }
+    let last = figures.len().checked_sub(1)?;
+    Some((figures[last / 2] + figures[last.div_ceil(2)]) / 2.0)
 }

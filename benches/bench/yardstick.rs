@@ -48,7 +48,7 @@ impl<'a> Yardstick<'a> {
 
     /// Gives the disk back.
     pub fn remove(self) -> Result<()> {
-        self.server.execute("postgres", &["drop database yardstick"])
+        self.server.execute("postgres", &["drop database yardstick with (force)"])
     }
 
     fn script(&self, script: &str, folder: &Path) -> Result<String> {

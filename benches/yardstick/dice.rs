@@ -4,6 +4,7 @@
 #[derive(Clone, Copy)]
 pub enum Purpose {
     User,
+    References,
     Org,
     Group,
     Memberships,

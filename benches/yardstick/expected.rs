@@ -121,8 +121,7 @@ fn delta(shape: Shape, users: &UserTally, memberships: &MembershipTally) -> Outc
         deleted: shape.leavers,
         rejected: users.unknown_managers,
     };
-    let department =
-        Links { inserted, updated: users.departments_changed, deleted: shape.leavers, ..Links::default() };
+    let department = Links { inserted, updated: users.departments_changed, deleted: shape.leavers, ..Links::default() };
     let member = Links { inserted: memberships.added, deleted: memberships.removed, ..Links::default() };
     outcome(
         [user, same(shape.orgs), same(shape.groups)],

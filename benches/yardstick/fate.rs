@@ -76,17 +76,17 @@ fn kind_of_change(shape: Shape, user: u64) -> Change {
 }
 
 impl Change {
-    /// Makes the change, which always gives another value.
-    pub fn apply(self, user: &mut User, shape: Shape) {
-        let next = |key: &str, count: u64| {
-            let digits = key.trim_start_matches(|letter: char| !letter.is_ascii_digit());
-            (digits.parse::<u64>().expect("a key of this feed ends in its number") + 1) % count
-        };
+    /// Makes the change in the row of a user, which always gets another value.
+    pub fn apply(self, user: &mut User, number: u64, shape: Shape) {
+        let (department, manager) = rows::references(shape, number);
         match self {
             Change::Title => user.title.push_str(" II"),
             Change::Phone => user.phone.push('9'),
-            Change::Department => user.department = rows::org_key(next(&user.department, shape.orgs)),
-            Change::Manager => user.manager = rows::user_key(next(&user.manager, shape.managers)),
+            Change::Department => user.department = rows::org_key((department + 1) % shape.orgs),
+            Change::Manager => {
+                let next = |manager| rows::user_key((manager + 1) % shape.managers);
+                user.manager = manager.map(next).unwrap_or_default();
+            }
         }
     }
 }

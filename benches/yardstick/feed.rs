@@ -120,7 +120,7 @@ fn write_users(day1: &Path, day2: &Path, shape: Shape) -> io::Result<UserTally> 
             Fate::Leaves => continue,
             Fate::Stays => {}
             Fate::Changes(change) => {
-                change.apply(&mut user, shape);
+                change.apply(&mut user, number, shape);
                 tally.count_change(change);
             }
             Fate::ComesTwice => {

@@ -46,8 +46,21 @@ pub const ORG_COLUMNS: [&str; 3] = ["orgCode", "name", "parentOrg"];
 pub const GROUP_COLUMNS: [&str; 3] = ["groupId", "cn", "description"];
 pub const MEMBERSHIP_COLUMNS: [&str; 2] = ["groupId", "employeeId"];
 pub const USER_COLUMNS: [&str; 15] = [
-    "employeeId", "login", "givenName", "sn", "displayName", "mail", "title", "department", "managerId", "location",
-    "phone", "hireDate", "endDate", "active", "country",
+    "employeeId",
+    "login",
+    "givenName",
+    "sn",
+    "displayName",
+    "mail",
+    "title",
+    "department",
+    "managerId",
+    "location",
+    "phone",
+    "hireDate",
+    "endDate",
+    "active",
+    "country",
 ];
 
 pub fn org_key(number: u64) -> String {
@@ -112,9 +125,22 @@ pub struct User {
     pub country: &'static str,
 }
 
-/// The day on which the feed is made: who has left before is inactive.
-const TODAY: NaiveDate = NaiveDate::from_ymd_opt(2026, 11, 20).expect("a day of the calendar");
-const OLDEST_HIRE: NaiveDate = NaiveDate::from_ymd_opt(1995, 1, 1).expect("a day of the calendar");
+/// 1995-01-01, as days after 1970-01-01.
+const FIRST_HIRE: u64 = 9_131;
+/// 2026-11-20: who has left before is inactive.
+const TODAY: u64 = 20_777;
+
+fn date(day: u64) -> String {
+    (NaiveDate::default() + Days::new(day)).to_string()
+}
+
+/// The numbers of a user's organization and manager.
+pub fn references(shape: Shape, user: u64) -> (u64, Option<u64>) {
+    let mut dice = Dice::new(shape.seed, Purpose::References, user);
+    let department = dice.below(shape.orgs);
+    let manager = (user > 0).then(|| dice.below(user.min(shape.managers)));
+    (department, manager)
+}
 
 pub fn user(shape: Shape, number: u64) -> User {
     let mut dice = Dice::new(shape.seed, Purpose::User, number);
@@ -133,11 +159,10 @@ pub fn user(shape: Shape, number: u64) -> User {
         true => format!("{surname}, {given_name} \"{}\"", given_name.chars().take(2).collect::<String>()),
         false => format!("{given_name} {surname}"),
     };
-    let department = org_key(dice.below(shape.orgs));
-    let manager = if number == 0 { String::new() } else { user_key(dice.below(number.min(shape.managers))) };
+    let (department, manager) = references(shape, number);
     let phone = format!("+{} {} {:07}", 30 + dice.below(60), 1 + dice.below(98), dice.below(10_000_000));
-    let hired = OLDEST_HIRE + Days::new(dice.below(11_000));
-    let ends = dice.permille(80).then(|| hired + Days::new(400 + dice.below(3_000)));
+    let hired = FIRST_HIRE + dice.below(11_000);
+    let ends = dice.permille(80).then(|| hired + 400 + dice.below(3_000));
     User {
         employee_id: user_key(number),
         mail: format!("{mailbox}.{login}@example.com"),
@@ -146,12 +171,12 @@ pub fn user(shape: Shape, number: u64) -> User {
         surname: surname.to_owned(),
         display_name,
         title,
-        department,
-        manager,
+        department: org_key(department),
+        manager: manager.map(user_key).unwrap_or_default(),
         location,
         phone,
-        hire_date: hired.to_string(),
-        end_date: ends.map(|day| day.to_string()).unwrap_or_default(),
+        hire_date: date(hired),
+        end_date: ends.map(date).unwrap_or_default(),
         active: ends.is_none_or(|day| day >= TODAY),
         country,
     }
