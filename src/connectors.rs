@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Every kind there is. A new one: one file and its line here.
-pub static KINDS: &[&dyn ConnectionKind] = &[&files::Files];
+pub static KINDS: &[&dyn ConnectionKind] = &[&files::Files, &ldap::Ldap];
 
 /// The kind of that name.
 pub fn kind(name: &str) -> Option<&'static dyn ConnectionKind> {

@@ -1,0 +1,305 @@
+//! An entry as a row: its columns are `dn` and the attributes that the table asks for.
+
+use super::entry::Entry;
+use super::range::{self, BrokenRange};
+use super::schema::Schema;
+use super::settings::SearchTable;
+use crate::connectors::{ConnectionError, Extraction};
+use crate::model::property::VALUE_SEPARATOR;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use std::collections::{BTreeSet, HashMap};
+
+/// Attributes whose values are bytes in every directory that has them. All their values leave as base64, whether or not
+/// one happens to be text.
+const BINARY_ATTRIBUTES: &[&str] = &[
+    "audio",
+    "authorityrevocationlist",
+    "cacertificate",
+    "certificaterevocationlist",
+    "crosscertificatepair",
+    "guid",
+    "jpegphoto",
+    "logonhours",
+    "ms-ds-consistencyguid",
+    "msds-generationid",
+    "msexcharchiveguid",
+    "msexchblockedsendershash",
+    "msexchmailboxguid",
+    "msexchmailboxsecuritydescriptor",
+    "msexchsaferecipientshash",
+    "msexchsafesendershash",
+    "netbootguid",
+    "ntsecuritydescriptor",
+    "objectguid",
+    "objectsid",
+    "photo",
+    "securityidentifier",
+    "sidhistory",
+    "thumbnaillogo",
+    "thumbnailphoto",
+    "tokengroups",
+    "usercertificate",
+    "userpkcs12",
+    "usersmimecertificate",
+];
+
+/// How a table's entries become rows.
+pub struct RowShape {
+    columns: Vec<Column>,
+    /// Column by lower-case attribute description.
+    by_name: HashMap<String, usize>,
+    pairs: Vec<Pair>,
+}
+
+struct Column {
+    name: String,
+    binary: bool,
+    /// Whether it stands in the table itself.
+    in_table: bool,
+}
+
+struct Pair {
+    table: String,
+    key: usize,
+    column: usize,
+    separator: Option<String>,
+}
+
+/// The place of `dn` among the columns.
+const DN: usize = 0;
+
+/// An entry on its way to the extraction.
+pub struct Row {
+    /// Whose row it is.
+    pub dn: String,
+    /// Columns that came in ranges, and where the next range begins.
+    pub unfinished: Vec<(usize, u64)>,
+    values: Vec<Vec<Vec<u8>>>,
+}
+
+/// Why an entry can't be a row.
+#[derive(Debug, thiserror::Error)]
+pub enum RowFault {
+    /// Bytes where text was expected.
+    #[error("a value of `{attribute}` of `{dn}` is not text: name the attribute in the table's `binary_attributes`")]
+    NotText {
+        /// The attribute.
+        attribute: String,
+        /// The entry.
+        dn: String,
+    },
+    /// The first part of many values is not what it says.
+    #[error("`{attribute}` of `{dn}`: {source}")]
+    Range {
+        /// The attribute.
+        attribute: String,
+        /// The entry.
+        dn: String,
+        /// What is wrong.
+        source: BrokenRange,
+    },
+}
+
+impl RowShape {
+    /// The shape of the table's rows.
+    pub fn new(table: &SearchTable) -> Self {
+        let named_binary: BTreeSet<String> =
+            table.binary_attributes.iter().map(|attribute| attribute.to_ascii_lowercase()).collect();
+        let names = std::iter::once("dn").chain(table.attributes.iter().map(String::as_str));
+        let columns: Vec<Column> = names
+            .map(|name| Column {
+                name: name.to_owned(),
+                binary: is_binary(name, &named_binary),
+                in_table: !table.pairs.iter().any(|pair| pair.column == name),
+            })
+            .collect();
+        let place = |name: &str| columns.iter().position(|column| column.name == name);
+        let pairs = table
+            .pairs
+            .iter()
+            .filter_map(|pair| {
+                Some(Pair {
+                    table: format!("{}.{}", table.name, pair.column),
+                    key: place(&pair.key_column)?,
+                    column: place(&pair.column)?,
+                    separator: pair.separator.clone().filter(|separator| separator != VALUE_SEPARATOR),
+                })
+            })
+            .collect();
+        let by_name = columns
+            .iter()
+            .enumerate()
+            .skip(1)
+            .map(|(place, column)| (column.name.to_ascii_lowercase(), place))
+            .collect();
+        Self { columns, by_name, pairs }
+    }
+
+    /// The columns of the table itself.
+    pub fn header(&self) -> Vec<String> {
+        self.columns.iter().filter(|column| column.in_table).map(|column| column.name.clone()).collect()
+    }
+
+    /// All columns, those that leave as pairs included.
+    pub fn column_names(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|column| column.name.as_str())
+    }
+
+    /// The attribute of a column.
+    pub fn attribute(&self, column: usize) -> &str {
+        &self.columns[column].name
+    }
+
+    /// Sorts the entry's attributes into columns. Names are compared without regard to capitals; `;binary` may be added
+    /// by the server; other options (`;lang-de`) are other attributes and have to be asked for.
+    pub fn row(&self, entry: Entry, unasked: &mut Unasked) -> Result<Row, RowFault> {
+        let mut row = Row { values: vec![Vec::new(); self.columns.len()], unfinished: Vec::new(), dn: entry.dn };
+        row.values[DN].push(row.dn.clone().into_bytes());
+        for (description, values) in entry.attributes {
+            let (name, range) = match range::parse(&description) {
+                Some((name, range)) => (name, Some(range)),
+                None => (description.as_str(), None),
+            };
+            let Some(column) = self.column(name) else {
+                unasked.answered(name);
+                continue;
+            };
+            if let Some(range) = range {
+                let next = range.and_then(|range| range.next(0, values.len())).map_err(|source| RowFault::Range {
+                    attribute: name.to_owned(),
+                    dn: row.dn.clone(),
+                    source,
+                })?;
+                row.unfinished.extend(next.map(|next| (column, next)));
+            }
+            self.add(&mut row, column, values)?;
+        }
+        unasked.filled(row.values.iter().map(|values| !values.is_empty()));
+        Ok(row)
+    }
+
+    fn column(&self, description: &str) -> Option<usize> {
+        let lower = description.to_ascii_lowercase();
+        self.by_name.get(&lower).or_else(|| self.by_name.get(lower.strip_suffix(";binary")?)).copied()
+    }
+
+    /// Adds values to a column, as text or base64.
+    pub fn add(&self, row: &mut Row, column: usize, values: Vec<Vec<u8>>) -> Result<(), RowFault> {
+        let Column { name, binary, .. } = &self.columns[column];
+        for value in values {
+            let value = if *binary {
+                STANDARD.encode(value).into_bytes()
+            } else if std::str::from_utf8(&value).is_ok() {
+                value
+            } else {
+                return Err(RowFault::NotText { attribute: name.clone(), dn: row.dn.clone() });
+            };
+            row.values[column].push(value);
+        }
+        Ok(())
+    }
+
+    /// Writes the row and its pairs. An entry without a key has no pairs: its row is rejected for the same reason.
+    pub fn write(&self, row: Row, extraction: &mut dyn Extraction) -> Result<(), ConnectionError> {
+        let Row { mut values, .. } = row;
+        for pair in &self.pairs {
+            let Some(key) = values[pair.key].first() else { continue };
+            let columns = [self.attribute(pair.key), self.attribute(pair.column)];
+            for value in values[pair.column].iter().flat_map(|value| pair.parts(value)) {
+                extraction.pair(&pair.table, columns, None, [key, value])?;
+            }
+        }
+        let cells: Vec<Vec<u8>> = self
+            .columns
+            .iter()
+            .zip(&mut values)
+            .filter(|(column, _)| column.in_table)
+            .map(|(_, values)| joined(std::mem::take(values)))
+            .collect();
+        extraction.row(None, &mut cells.iter().map(Vec::as_slice))
+    }
+
+    /// The row as it would stand in one table, for people to look at.
+    pub fn cells(&self, row: Row) -> Vec<String> {
+        row.values.into_iter().map(|values| String::from_utf8_lossy(&joined(values)).into_owned()).collect()
+    }
+}
+
+impl Pair {
+    fn parts<'a>(&self, value: &'a [u8]) -> Vec<&'a [u8]> {
+        match (&self.separator, std::str::from_utf8(value)) {
+            (Some(separator), Ok(text)) => text
+                .split(separator.as_str())
+                .map(|part| part.trim().as_bytes())
+                .filter(|part| !part.is_empty())
+                .collect(),
+            _ => vec![value],
+        }
+    }
+}
+
+fn is_binary(name: &str, named: &BTreeSet<String>) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let (base, options) = lower.split_once(';').unwrap_or((&lower, ""));
+    options.split(';').any(|option| option == "binary")
+        || BINARY_ATTRIBUTES.contains(&base)
+        || named.contains(&lower)
+        || named.contains(base)
+}
+
+/// Several values in one cell, in an order that does not depend on the server's mood. A separator inside a value would
+/// make two of it: its picture, U+241F, takes its place.
+fn joined(mut values: Vec<Vec<u8>>) -> Vec<u8> {
+    const SEPARATOR: u8 = VALUE_SEPARATOR.as_bytes()[0];
+    for value in &mut values {
+        if value.contains(&SEPARATOR) {
+            *value = String::from_utf8_lossy(value).replace(VALUE_SEPARATOR, "\u{241f}").into_bytes();
+        }
+    }
+    if values.len() > 1 {
+        values.sort_unstable();
+    }
+    values.join(&SEPARATOR)
+}
+
+/// Attributes that came without being asked for, and columns that never had a value. Together they may mean that the
+/// server knows an attribute under another name, and that a whole column would silently be read as empty.
+#[derive(Default)]
+pub struct Unasked {
+    answered: BTreeSet<String>,
+    filled: Vec<bool>,
+}
+
+impl Unasked {
+    fn answered(&mut self, description: &str) {
+        if !description.contains(';') && !self.answered.contains(description) && self.answered.len() < 1000 {
+            self.answered.insert(description.to_owned());
+        }
+    }
+
+    fn filled(&mut self, columns: impl Iterator<Item = bool>) {
+        if self.filled.is_empty() {
+            self.filled.extend(columns);
+        } else {
+            self.filled.iter_mut().zip(columns).for_each(|(before, now)| *before |= now);
+        }
+    }
+
+    /// Whether there is anything to look up.
+    pub fn leaves_doubt(&self) -> bool {
+        !self.answered.is_empty() && self.filled.contains(&false)
+    }
+
+    /// What to write instead, if the schema says that a column without values goes by another name.
+    pub fn renamed_column(&self, shape: &RowShape, schema: &Schema) -> Option<String> {
+        let empty = shape.columns.iter().zip(&self.filled).filter(|(_, filled)| !**filled).map(|(column, _)| column);
+        for Column { name, .. } in empty {
+            if let Some(answered) = self.answered.iter().find(|answered| schema.is_a(answered, name)) {
+                let message = format!("the server calls `{name}` by the name `{answered}`: write that in `attributes`");
+                return Some(message);
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,279 @@
+//! What a document says about a directory, checked before anything is connected.
+
+use crate::connectors::{ConnectionError, ConnectionRequest, PairColumn};
+use crate::secret::Secret;
+use ldap3::Scope;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::time::Duration;
+use url::Url;
+
+/// The largest page that can be asked for.
+pub const MAX_PAGE_SIZE: i64 = 10_000;
+
+/// The longest wait that can be asked for.
+pub const MAX_TIMEOUT_SECONDS: i64 = 3600;
+
+/// How many parentheses a filter may open at a time. ldap3 parses filters by recursion.
+const MAX_FILTER_DEPTH: usize = 100;
+
+/// A directory and what is read from it.
+pub struct DirectorySettings {
+    /// In the order in which they are tried; at least one.
+    pub servers: Vec<Server>,
+    /// Whom to sign in as; `None` reads anonymously.
+    pub credentials: Option<Credentials>,
+    /// The only CA certificates to trust; `None` trusts those of the system.
+    pub ca_file: Option<PathBuf>,
+    /// Entries per page.
+    pub page_size: i32,
+    /// For each connection and each answer.
+    pub timeout: Duration,
+    /// The searches, in the order of the document.
+    pub tables: Vec<SearchTable>,
+}
+
+/// One server's address.
+pub struct Server {
+    /// As messages name it: `ldap://host:port`.
+    pub name: String,
+    /// A host name or an address without brackets: what the certificate must be for.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// How the connection is protected.
+    pub protection: Protection,
+}
+
+/// How a connection is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protection {
+    /// Not at all.
+    None,
+    /// TLS from the first byte (`ldaps://`).
+    Tls,
+    /// TLS after the StartTLS operation, which is the first one.
+    StartTls,
+}
+
+/// A name and its password.
+pub struct Credentials {
+    /// The distinguished name.
+    pub dn: String,
+    /// Never empty: RFC 4513 5.1.2 makes an empty one an anonymous bind that succeeds.
+    pub password: Secret,
+}
+
+/// One table: a search.
+pub struct SearchTable {
+    /// Its name in the document.
+    pub name: String,
+    /// Where the search begins.
+    pub base: String,
+    /// How far it goes.
+    pub scope: Scope,
+    /// Which entries; known to parse.
+    pub filter: String,
+    /// Without `dn`, in the order of the document, no two alike.
+    pub attributes: Vec<String>,
+    /// Attributes that hold bytes, beside the known ones.
+    pub binary_attributes: Vec<String>,
+    /// Columns that leave as pairs.
+    pub pairs: Vec<PairColumn>,
+}
+
+impl SearchTable {
+    /// What messages about single entries call the place they are from.
+    pub fn source_file(&self) -> String {
+        format!("{} {}", self.base, self.filter)
+    }
+}
+
+#[derive(Deserialize)]
+struct ConnectionSettings {
+    servers: Vec<String>,
+    bind_dn: Option<String>,
+    #[serde(default)]
+    start_tls: bool,
+    ca_file: Option<PathBuf>,
+    page_size: Option<i64>,
+    timeout_seconds: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct TableSettings {
+    base: String,
+    scope: Option<String>,
+    filter: Option<String>,
+    attributes: Vec<String>,
+    #[serde(default)]
+    binary_attributes: Vec<String>,
+}
+
+impl DirectorySettings {
+    /// Reads and checks the settings. The error names the setting.
+    pub fn new(request: &ConnectionRequest) -> Result<Self, ConnectionError> {
+        let place = format!("connection `{}`", request.definition.name);
+        let raw: ConnectionSettings = parse(&request.definition.settings, &place)?;
+        if raw.servers.is_empty() {
+            return Err(ConnectionError::permanent(place, "`servers` is empty: name at least one, `ldaps://host`"));
+        }
+        let servers =
+            raw.servers.iter().map(|text| server(text, raw.start_tls, &place)).collect::<Result<Vec<_>, _>>()?;
+        let page_size = within("page_size", raw.page_size.unwrap_or(500), MAX_PAGE_SIZE, &place)?;
+        let seconds = within("timeout_seconds", raw.timeout_seconds.unwrap_or(30), MAX_TIMEOUT_SECONDS, &place)?;
+        Ok(Self {
+            servers,
+            credentials: credentials(raw.bind_dn, request.secrets.get("bind_password"), &place)?,
+            ca_file: raw.ca_file,
+            page_size: page_size as i32,
+            timeout: Duration::from_secs(seconds as u64),
+            tables: tables(request, &place)?,
+        })
+    }
+}
+
+fn parse<T: DeserializeOwned>(settings: &Map<String, Value>, place: &str) -> Result<T, ConnectionError> {
+    serde_json::from_value(Value::Object(settings.clone()))
+        .map_err(|error| ConnectionError::permanent(place, error.to_string()))
+}
+
+fn within(name: &str, value: i64, most: i64, place: &str) -> Result<i64, ConnectionError> {
+    if (1..=most).contains(&value) {
+        return Ok(value);
+    }
+    Err(ConnectionError::permanent(place, format!("`{name}` is {value}: it must be from 1 to {most}")))
+}
+
+/// The text itself is not repeated in errors: somebody may have written a password into it.
+fn server(text: &str, start_tls: bool, place: &str) -> Result<Server, ConnectionError> {
+    let refuse = |why: &str| ConnectionError::permanent(place, format!("`servers`: {why}"));
+    let url = Url::parse(text).map_err(|error| refuse(&format!("an address can't be read ({error})")))?;
+    let (protection, standard_port) = match (url.scheme(), start_tls) {
+        ("ldaps", _) => (Protection::Tls, 636),
+        ("ldap", true) => (Protection::StartTls, 389),
+        ("ldap", false) => (Protection::None, 389),
+        _ => return Err(refuse("an address begins with neither ldap:// nor ldaps://")),
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(refuse("an address holds a user name: it belongs in `bind_dn` and `bind_password`"));
+    }
+    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+        return Err(refuse("an address has more than host and port: base and filter belong in the table"));
+    }
+    let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| refuse("an address has no host"))?;
+    let port = url.port().unwrap_or(standard_port);
+    Ok(Server {
+        name: format!("{}://{host}:{port}", url.scheme()),
+        host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
+        port,
+        protection,
+    })
+}
+
+fn credentials(
+    dn: Option<String>,
+    password: Option<&String>,
+    place: &str,
+) -> Result<Option<Credentials>, ConnectionError> {
+    let dn = dn.filter(|dn| !dn.trim().is_empty());
+    let password = password.filter(|password| !password.trim().is_empty());
+    match (dn, password) {
+        (Some(dn), Some(password)) => Ok(Some(Credentials { dn, password: Secret::new(password.clone()) })),
+        (Some(_), None) => Err(ConnectionError::permanent(
+            place,
+            "`bind_password` is empty: a server takes that for an anonymous sign-in (RFC 4513 5.1.2), so nothing was \
+             sent; give the password of `bind_dn`, or remove `bind_dn` to read anonymously",
+        )),
+        (None, Some(_)) => {
+            Err(ConnectionError::permanent(place, "`bind_password` is given without `bind_dn`: whose password is it?"))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+fn tables(request: &ConnectionRequest, place: &str) -> Result<Vec<SearchTable>, ConnectionError> {
+    request
+        .definition
+        .tables
+        .iter()
+        .map(|table| {
+            let pairs = request.pair_columns.get(&table.name).cloned().unwrap_or_default();
+            search_table(&table.name, &table.settings, pairs, &format!("{place}, table `{}`", table.name))
+        })
+        .collect()
+}
+
+fn search_table(
+    name: &str,
+    settings: &Map<String, Value>,
+    pairs: Vec<PairColumn>,
+    place: &str,
+) -> Result<SearchTable, ConnectionError> {
+    let raw: TableSettings = parse(settings, place)?;
+    let refuse = |why: String| Err(ConnectionError::permanent(place, why));
+    let scope = match raw.scope.as_deref() {
+        Some("base") => Scope::Base,
+        Some("one") => Scope::OneLevel,
+        Some("sub") | None => Scope::Subtree,
+        Some(other) => return refuse(format!("`scope` is `{other}`: it must be base, one or sub")),
+    };
+    let filter = raw.filter.unwrap_or_else(|| "(objectClass=*)".to_owned());
+    if filter_depth(&filter) > MAX_FILTER_DEPTH || ldap3::parse_filter(&filter).is_err() {
+        return refuse(format!("`filter` is not an LDAP filter (RFC 4515): {filter}"));
+    }
+    let mut seen = HashSet::new();
+    let mut attributes = Vec::new();
+    for attribute in raw.attributes {
+        if !is_attribute_description(&attribute) {
+            return refuse(format!("`attributes`: `{attribute}` is not the name of one attribute"));
+        }
+        let lower = attribute.to_ascii_lowercase();
+        if !seen.insert(lower.clone()) {
+            return refuse(format!("`attributes` names `{attribute}` twice (capitals do not matter)"));
+        }
+        if lower != "dn" {
+            attributes.push(attribute);
+        }
+    }
+    let is_column = |name: &str| name == "dn" || attributes.iter().any(|attribute| attribute == name);
+    for pair in &pairs {
+        if let Some(missing) = [&pair.column, &pair.key_column].into_iter().find(|name| !is_column(name)) {
+            return refuse(format!("an association needs the column `{missing}`: add it to `attributes`"));
+        }
+    }
+    Ok(SearchTable {
+        name: name.to_owned(),
+        base: raw.base,
+        scope,
+        filter,
+        attributes,
+        binary_attributes: raw.binary_attributes,
+        pairs,
+    })
+}
+
+fn filter_depth(filter: &str) -> usize {
+    let mut open = 0usize;
+    let mut deepest = 0;
+    for byte in filter.bytes() {
+        match byte {
+            b'(' => open += 1,
+            b')' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(open);
+    }
+    deepest
+}
+
+/// RFC 4512 2.5: a name or a numeric OID, then options. `*` and `+` are none: columns must be known beforehand.
+fn is_attribute_description(text: &str) -> bool {
+    !text.is_empty()
+        && text.split(';').all(|part| {
+            !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._=".contains(&byte))
+        })
+}
