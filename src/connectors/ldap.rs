@@ -8,6 +8,7 @@
 //! server ── transport (TCP, StartTLS, TLS; every message checked by wire) ── ldap3 ── session ── search ── entry ── row
 //! ```
 
+mod dn;
 mod entry;
 mod inspect;
 mod outcome;

@@ -3,4 +3,8 @@
 // A test that meets an error has failed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod connectors {
+    mod ldap;
+}
 mod private_server;
+mod support;

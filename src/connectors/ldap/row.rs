@@ -1,5 +1,6 @@
 //! An entry as a row: its columns are `dn` and the attributes that the table asks for.
 
+use super::dn;
 use super::entry::Entry;
 use super::range::{self, BrokenRange};
 use super::schema::Schema;
@@ -54,9 +55,19 @@ pub struct RowShape {
 
 struct Column {
     name: String,
-    binary: bool,
+    content: Content,
     /// Whether it stands in the table itself.
     in_table: bool,
+}
+
+/// What an attribute's values are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Content {
+    Text,
+    /// Distinguished names, which leave in one form; what is none, as it is.
+    Names,
+    /// Bytes, which leave as base64.
+    Bytes,
 }
 
 struct Pair {
@@ -71,7 +82,7 @@ const DN: usize = 0;
 
 /// An entry on its way to the extraction.
 pub struct Row {
-    /// Whose row it is.
+    /// Whose row it is, as the server writes it.
     pub dn: String,
     /// Columns that came in ranges, and where the next range begins.
     pub unfinished: Vec<(usize, u64)>,
@@ -110,7 +121,13 @@ impl RowShape {
         let columns: Vec<Column> = names
             .map(|name| Column {
                 name: name.to_owned(),
-                binary: is_binary(name, &named_binary),
+                content: if is_binary(name, &named_binary) {
+                    Content::Bytes
+                } else if holds_names(name, table) {
+                    Content::Names
+                } else {
+                    Content::Text
+                },
                 in_table: !table.pairs.iter().any(|pair| pair.column == name),
             })
             .collect();
@@ -155,7 +172,7 @@ impl RowShape {
     /// by the server; other options (`;lang-de`) are other attributes and have to be asked for.
     pub fn row(&self, entry: Entry, unasked: &mut Unasked) -> Result<Row, RowFault> {
         let mut row = Row { values: vec![Vec::new(); self.columns.len()], unfinished: Vec::new(), dn: entry.dn };
-        row.values[DN].push(row.dn.clone().into_bytes());
+        row.values[DN].push(dn::one_form(&row.dn).unwrap_or_else(|| row.dn.clone()).into_bytes());
         for (description, values) in entry.attributes {
             let (name, range) = match range::parse(&description) {
                 Some((name, range)) => (name, Some(range)),
@@ -184,18 +201,19 @@ impl RowShape {
         self.by_name.get(&lower).or_else(|| self.by_name.get(lower.strip_suffix(";binary")?)).copied()
     }
 
-    /// Adds values to a column, as text or base64.
+    /// Adds values to a column in the form in which they leave.
     pub fn add(&self, row: &mut Row, column: usize, values: Vec<Vec<u8>>) -> Result<(), RowFault> {
-        let Column { name, binary, .. } = &self.columns[column];
+        let Column { name, content, .. } = &self.columns[column];
         for value in values {
-            let value = if *binary {
-                STANDARD.encode(value).into_bytes()
-            } else if std::str::from_utf8(&value).is_ok() {
-                value
-            } else {
-                return Err(RowFault::NotText { attribute: name.clone(), dn: row.dn.clone() });
+            let value = match content {
+                Content::Bytes => STANDARD.encode(value),
+                _ => String::from_utf8(value)
+                    .map_err(|_| RowFault::NotText { attribute: name.clone(), dn: row.dn.clone() })?,
             };
-            row.values[column].push(value);
+            row.values[column].push(match content {
+                Content::Names => dn::one_form(&value).unwrap_or(value).into_bytes(),
+                _ => value.into_bytes(),
+            });
         }
         Ok(())
     }
@@ -246,6 +264,12 @@ fn is_binary(name: &str, named: &BTreeSet<String>) -> bool {
         || BINARY_ATTRIBUTES.contains(&base)
         || named.contains(&lower)
         || named.contains(base)
+}
+
+/// Pairs mostly match distinguished names; where they hold something else, it is none and stays as it is.
+fn holds_names(name: &str, table: &SearchTable) -> bool {
+    let lower = name.to_ascii_lowercase();
+    dn::NAME_ATTRIBUTES.contains(&lower.as_str()) || table.pairs.iter().any(|pair| pair.column == name)
 }
 
 /// Several values in one cell, in an order that does not depend on the server's mood. A separator inside a value would

@@ -139,13 +139,15 @@ fn tls_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, ConnectionErr
 }
 
 fn tls_error(server: &Server, error: &io::Error) -> ConnectionError {
-    use CertificateError::{Expired, ExpiredContext, NotValidForName, NotValidForNameContext, UnknownIssuer};
+    use CertificateError::{
+        BadSignature, Expired, ExpiredContext, NotValidForName, NotValidForNameContext, UnknownIssuer,
+    };
     let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     let Some(cause) = cause else {
         return ConnectionError::transient(&server.name, format!("the TLS handshake broke off: {error}"));
     };
     let message = match cause {
-        rustls::Error::InvalidCertificate(UnknownIssuer) => {
+        rustls::Error::InvalidCertificate(UnknownIssuer | BadSignature) => {
             "the server's certificate is from a CA that is not trusted: set `ca_file` to that CA's certificate"
                 .to_owned()
         }

@@ -1,0 +1,4 @@
+//! What tests are built with.
+
+pub mod directory;
+pub mod responder;
