@@ -11,15 +11,15 @@ mod entity_type;
 mod error;
 mod limits;
 mod name;
-mod nearest;
 mod paths;
 mod property;
 mod section;
 mod sequence;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 pub use error::{DocumentError, DocumentErrors};
-pub use nearest::nearest;
 pub use sequence::{join, split};
 
 use crate::model::connector::ConnectorDefinition;

@@ -107,8 +107,8 @@ mod tests {
             let steps =
                 steps(&before.split_inclusive('\n').collect::<Vec<_>>(), &after.split_inclusive('\n').collect::<Vec<_>>());
             let without = |sign| steps.iter().filter(|(step, _)| *step != sign).map(|(_, line)| *line).collect::<String>();
-            prop_assert_eq!(without('+'), before);
-            prop_assert_eq!(without('-'), after);
+            prop_assert_eq!(without('+'), before.as_str());
+            prop_assert_eq!(without('-'), after.as_str());
         }
     }
 }

@@ -3,8 +3,7 @@
 use super::entity_type::{no_property, source_table};
 use super::limits;
 use super::name::{self, NameOf, Unique};
-use super::nearest::nearest;
-use super::section::Section;
+use super::section::{Section, hint};
 use crate::model::association::{AssociationDefinition, Cardinality, OneOrMany};
 use crate::model::connector::ConnectorDefinition;
 use crate::model::entity_type::Represents;
@@ -99,13 +98,9 @@ fn check_pairs(section: &Section<'_, '_>, association: &AssociationDefinition) {
 }
 
 fn check_ends(section: &Section<'_, '_>, association: &AssociationDefinition, connector: &ConnectorDefinition) {
-    let names = || connector.entity_types.iter().map(|entity_type| entity_type.name.as_str());
     let missing = |name: &str| {
-        let hint = match nearest(name, names()) {
-            Some(meant) => format!("did you mean {meant:?}?"),
-            None => format!("there are {}", names().collect::<Vec<_>>().join(", ")),
-        };
-        format!("there is no entity type {name:?}; {hint}")
+        let names = connector.entity_types.iter().map(|entity_type| entity_type.name.as_str());
+        format!("there is no entity type {name:?}; {}", hint(name, names))
     };
     let from = connector.entity_type(&association.from);
     if from.is_none() && !association.from.is_empty() {

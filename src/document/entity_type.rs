@@ -2,9 +2,8 @@
 
 use super::limits;
 use super::name::{self, NameOf, Unique};
-use super::nearest::nearest;
 use super::property;
-use super::section::Section;
+use super::section::{Section, hint};
 use crate::model::connection::SourceTable;
 use crate::model::connector::ConnectorDefinition;
 use crate::model::entity_type::{
@@ -56,10 +55,7 @@ pub(super) fn source_table(
                 connection.tables.iter().map(|table| SourceTable::new(&connection.name, &table.name).0)
             })
             .collect();
-        let hint = match nearest(&source.0, known.iter().map(String::as_str)) {
-            Some(meant) => format!("did you mean {meant:?}?"),
-            None => format!("there are {}", known.join(", ")),
-        };
+        let hint = hint(&source.0, known.iter().map(String::as_str));
         section.error_at(key, format!("there is no table {:?} (connection.table); {hint}", source.0));
     }
     source
@@ -80,6 +76,9 @@ fn read(section: &Section<'_, '_>, connector: &ConnectorDefinition) -> EntityTyp
     entity_type.users = means(section, "users", "[entity_type.users]", &entity_type, Represents::Users, users);
     entity_type.groups = means(section, "groups", "[entity_type.groups]", &entity_type, Represents::Groups, groups);
     section.close();
+    if let Some(scope) = &entity_type.scope {
+        property::check_expression(section, "where", scope);
+    }
     entity_type
 }
 
@@ -182,10 +181,6 @@ fn existing<'e>(
 
 /// What to say of a property that is not there.
 pub(super) fn no_property(name: &str, entity_type: &EntityTypeDefinition) -> String {
-    let known = || entity_type.properties.iter().map(|property| property.name.as_str());
-    let hint = match nearest(name, known()) {
-        Some(meant) => format!("did you mean {meant:?}?"),
-        None => format!("there are {}", known().collect::<Vec<_>>().join(", ")),
-    };
+    let hint = hint(name, entity_type.properties.iter().map(|property| property.name.as_str()));
     format!("the entity type {:?} has no property {name:?}; {hint}", entity_type.name)
 }

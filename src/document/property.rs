@@ -3,6 +3,9 @@
 use super::name::{self, NameOf, Unique};
 use super::section::Section;
 use crate::model::property::{PropertyDefinition, ValueType};
+use crate::values::expression::Expression;
+use crate::values::format::FormatError;
+use crate::values::text::shorten;
 use std::collections::BTreeMap;
 
 const LONGEST_TEXT: i64 = 1 << 20;
@@ -89,12 +92,10 @@ fn check_kind(section: &Section<'_, '_>, property: &PropertyDefinition) {
         }
     };
     let value_type = property.value_type;
-    only("separator", property.multivalued && property.column.is_some(), "a column and multivalued = true");
+    let is_moment = matches!(value_type, ValueType::Date | ValueType::Datetime);
     only("true_values", value_type == ValueType::Bool, "type = \"bool\"");
     only("false_values", value_type == ValueType::Bool, "type = \"bool\"");
-    only("time_zone", value_type == ValueType::Datetime, "type = \"datetime\"");
-    only("max_length", value_type == ValueType::Text, "type = \"text\"");
-    only("pattern", value_type != ValueType::Binary, "a type other than \"binary\"");
+    only("time_zone", is_moment, "type = \"datetime\" or \"date\"");
     if property.key && (property.multivalued || property.constant.is_some() || value_type == ValueType::Binary) {
         section.error_at("key", "a key tells records apart: it can't be multivalued, a constant, or binary");
     }
@@ -104,27 +105,28 @@ fn check_kind(section: &Section<'_, '_>, property: &PropertyDefinition) {
     if property.multivalued && value_type == ValueType::Binary {
         section.error_at("multivalued", "a binary property can't have several values; take multivalued out");
     }
-    let both = property
-        .false_values
-        .iter()
-        .position(|word| property.true_values.iter().any(|other| other.to_lowercase() == word.to_lowercase()));
-    if let Some(position) = both {
-        let word = &property.false_values[position];
-        section.error_at_element("false_values", position, format!("{word:?} can't mean both true and false"));
-    }
 }
 
 fn check_format(section: &Section<'_, '_>, property: &PropertyDefinition) {
-    if let Some(pattern) = &property.pattern
-        && let Err(error) = regex::Regex::new(&format!("^(?:{pattern})$"))
-    {
-        let reason = error.to_string();
-        let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
-        section.error_at("pattern", format!("{pattern:?} is not a regular expression: {reason}"));
+    if let Some(expression) = &property.expression {
+        check_expression(section, "expression", expression);
     }
-    if let Some(zone) = &property.time_zone
-        && zone.parse::<chrono_tz::Tz>().is_err()
-    {
-        section.error_at("time_zone", format!("{zone:?} is not a time zone; write one such as Europe/Zurich or UTC"));
+    if let Err(error) = property.format() {
+        let key = match &error {
+            FormatError::Pattern(_) | FormatError::Unused { .. } | FormatError::Bit(_) => "format",
+            FormatError::TimeZone(_) => "time_zone",
+            FormatError::Regex { .. } | FormatError::PatternOfBinary => "pattern",
+            FormatError::BothTrueAndFalse(_) => "false_values",
+            FormatError::EmptySeparator | FormatError::SeparatorOfOne => "separator",
+        };
+        section.error_at(key, error.to_string());
+    }
+}
+
+/// Notes an expression that does not compile, with its own place in the expression.
+pub(super) fn check_expression(section: &Section<'_, '_>, key: &str, expression: &str) {
+    if let Err(error) = Expression::compile(expression) {
+        let shown = shorten(expression, 60);
+        section.error_at(key, format!("{key} {shown:?}, {error}"));
     }
 }

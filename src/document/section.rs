@@ -1,12 +1,15 @@
 //! Reading TOML with its places: every value is asked for by name and type; what is wrong is noted with line and column
 //! while reading goes on; what nobody asked for is unknown.
 
-use super::LONGEST;
 use super::error::{DocumentError, DocumentErrors};
-use super::nearest::nearest;
+use super::{LONGEST, sequence};
+use crate::values::text::{closest, shorten};
 use std::cell::RefCell;
 use std::ops::{Range, RangeInclusive};
 use toml_edit::{Document, Item, TableLike, Value};
+
+/// The most characters of an offending text.
+const SHOWN: usize = 60;
 
 /// A document with what was found wrong in it so far.
 pub(super) struct Source<'t> {
@@ -24,13 +27,18 @@ impl<'t> Source<'t> {
             let message = format!("the document has {} bytes; the most is {LONGEST}", text.len());
             return Err(DocumentErrors(vec![DocumentError { line: 1, column: 1, message }]));
         }
+        if let Some(line) = text.lines().position(|line| line == sequence::BETWEEN.trim_end()) {
+            let message = format!("{:?} separates documents; take this line out", sequence::BETWEEN.trim_end());
+            return Err(DocumentErrors(vec![DocumentError { line: line + 1, column: 1, message }]));
+        }
         match Document::parse(text) {
             Ok(document) => Ok(Self { text, document, errors: RefCell::default(), replaced: RefCell::default() }),
             Err(error) => {
                 let at = error.span().map_or(0, |span| span.start);
                 let (line, column) = place(text, at);
                 let offending = text.lines().nth(line - 1).unwrap_or_default().trim();
-                let message = format!("{}, in {:?}", error.message().trim().replace('\n', ", "), shortened(offending));
+                let message =
+                    format!("{}, in {:?}", error.message().trim().replace('\n', ", "), shorten(offending, SHOWN));
                 Err(DocumentErrors(vec![DocumentError { line, column, message }]))
             }
         }
@@ -252,10 +260,7 @@ impl<'a, 't> Section<'a, 't> {
     pub(super) fn close(&self) {
         let known = self.known.borrow();
         for (key, _) in self.table.iter().filter(|(key, _)| !known.contains(key)) {
-            let hint = match nearest(key, known.iter().copied()) {
-                Some(meant) => format!("did you mean {meant}?"),
-                None => format!("known here are {}", known.join(", ")),
-            };
+            let hint = hint(key, known.iter().copied());
             let message = format!("{key:?} is not a key of {}; {hint}", self.title);
             self.source.note(self.key_start(key).unwrap_or(self.at), message);
         }
@@ -275,6 +280,15 @@ impl<'a, 't> Section<'a, 't> {
     fn key_start(&self, key: &str) -> Option<usize> {
         let (key, item) = self.table.get_key_value(key)?;
         key.span().map(|span| span.start).or_else(|| start(item))
+    }
+}
+
+/// What to say after an unknown name: what was probably meant, or what there is.
+pub(super) fn hint<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> String {
+    let known: Vec<&str> = known.collect();
+    match closest(word, known.iter().copied()).first() {
+        Some(meant) => format!("did you mean {meant:?}?"),
+        None => format!("there are {}", known.join(", ")),
     }
 }
 
@@ -299,16 +313,8 @@ fn start(item: &Item) -> Option<usize> {
 fn shown(item: &Item) -> String {
     match item {
         Item::Table(_) | Item::ArrayOfTables(_) => "a table".to_owned(),
-        item => shortened(item.to_string().trim()),
+        item => shorten(item.to_string().trim(), SHOWN),
     }
-}
-
-fn shortened(text: &str) -> String {
-    const MOST: usize = 60;
-    if text.chars().count() <= MOST {
-        return text.to_owned();
-    }
-    text.chars().take(MOST).chain(['…']).collect()
 }
 
 /// Line and column of a byte, both from 1, the column in characters.

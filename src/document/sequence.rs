@@ -1,7 +1,7 @@
 //! Several documents in one stream, as `muster export` writes and `muster apply` reads them.
 
-/// The line between two documents: a comment, so that one document alone is plain TOML.
-const BETWEEN: &str = "# ---- next document ----\n";
+/// The line between two documents: a comment, so that one document alone is plain TOML. No document holds it.
+pub(super) const BETWEEN: &str = "# ---- next document ----\n";
 
 /// All documents in one text. Each ends with the end of a line, as [`super::parse`] leaves it.
 pub fn join<'d>(documents: impl Iterator<Item = &'d str>) -> String {
