@@ -49,7 +49,8 @@ pub fn pool(url: &str, size: u32) -> Result<Db, DbError> {
 pub fn connect(url: &str, application: &str) -> Result<PgConnection, DbError> {
     let mut connection = PgConnection::establish(url)?;
     let quoted = application.replace('\'', "''");
-    let session = format!("{SESSION} set application_name = '{quoted}';");
+    // A statement whose client has died ends by itself within seconds.
+    let session = format!("{SESSION} set client_connection_check_interval = '2s'; set application_name = '{quoted}';");
     connection.batch_execute(&session).map_err(|error| DbError::Migration(error.to_string()))?;
     Ok(connection)
 }

@@ -4,6 +4,7 @@
 //! nothing to do is done. So deliveries may be doubled or lost: [`rescue`] looks at the rows themselves.
 
 pub mod cleanup;
+pub mod first_run;
 pub mod heartbeat;
 pub mod queue;
 pub mod rescue;

@@ -52,7 +52,7 @@ impl Worker {
             Box::pin(async move {
                 let worked = tokio::task::spawn_blocking(move || worker.work_on(run)).await;
                 match worked {
-                    Ok(Ok(())) => {}
+                    Ok(Ok(_)) => {}
                     // Nothing is lost: the rescue looks at the run's row.
                     Ok(Err(error)) => tracing::warn!(run.id = run.0, error = %error, "could not work on the run"),
                     Err(_) => tracing::error!(run.id = run.0, "working on the run ended unexpectedly"),
@@ -61,29 +61,32 @@ impl Worker {
         })
     }
 
-    /// Works on the run's next stage, if there is one to claim.
-    pub fn work_on(&self, run: RunId) -> Result<(), WorkError> {
+    /// Works on the run's next stage. `false`: there was nothing to claim.
+    pub fn work_on(&self, run: RunId) -> Result<bool, WorkError> {
         if self.stop.is_asked() {
-            return Ok(());
+            return Ok(false);
         }
         let mut conn = self.context.db.get().map_err(DbError::from)?;
-        let Some(row) = run::by_id(&mut conn, run)? else { return Ok(()) };
+        let Some(row) = run::by_id(&mut conn, run)? else { return Ok(false) };
         let turn = if is_large(&mut conn, &row)? {
             match self.large.try_lock() {
                 Ok(turn) => Some(turn),
                 Err(TryLockError::Poisoned(turn)) => Some(turn.into_inner()),
                 Err(TryLockError::WouldBlock) => {
-                    return Ok((self.context.enqueue)(&mut conn, run, LARGE_AGAIN)?);
+                    (self.context.enqueue)(&mut conn, run, LARGE_AGAIN)?;
+                    return Ok(false);
                 }
             }
         } else {
             None
         };
-        let Some(claim) = claim::claim(&mut conn, run, &self.name, LEASE.as_secs_f64())? else { return Ok(()) };
+        let Some(claim) = claim::claim(&mut conn, run, &self.name, LEASE.as_secs_f64())? else {
+            return Ok(false);
+        };
         drop(conn);
         let ended = self.work_under(&claim);
         drop(turn);
-        ended
+        ended.map(|()| true)
     }
 
     fn work_under(&self, claim: &Claim) -> Result<(), WorkError> {

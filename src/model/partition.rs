@@ -27,6 +27,40 @@ pub fn ensure_months(conn: &mut PgConnection, from: NaiveDate, count: u32) -> Qu
     Ok(())
 }
 
+/// Drops the months that were over before `moment`, of all [`TABLES`]: purging by age. The result names them.
+pub fn drop_months_before(conn: &mut PgConnection, moment: NaiveDate) -> QueryResult<Vec<String>> {
+    let first = moment.with_day(1).unwrap_or(moment);
+    let mut dropped = Vec::new();
+    for table in TABLES {
+        let first_kept = name(table, first);
+        // The names sort as their months do.
+        let old = months_of(conn, table)?.into_iter().filter(|partition| *partition < first_kept);
+        for partition in old {
+            conn.batch_execute(&format!("drop table {partition}"))?;
+            dropped.push(partition);
+        }
+    }
+    Ok(dropped)
+}
+
+fn months_of(conn: &mut PgConnection, table: &str) -> QueryResult<Vec<String>> {
+    #[derive(QueryableByName)]
+    struct Partition {
+        #[diesel(sql_type = Text)]
+        name: String,
+    }
+    let partitions: Vec<Partition> = diesel::sql_query(
+        r"select child.relname::text as name
+            from pg_inherits
+            join pg_class child on child.oid = inhrelid
+           where inhparent = to_regclass($1) and child.relname ~ '_\d{4}_\d{2}$'
+           order by 1",
+    )
+    .bind::<Text, _>(table)
+    .load(conn)?;
+    Ok(partitions.into_iter().map(|partition| partition.name).collect())
+}
+
 /// The partition of `table` that holds `month`: `changes_2026_11`.
 pub fn name(table: &str, month: NaiveDate) -> String {
     format!("{table}_{}", month.format("%Y_%m"))

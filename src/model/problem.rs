@@ -1,5 +1,9 @@
 //! A problem: one rejected or doubtful input, with the place where it stands.
 
+use super::run::RunId;
+use crate::schema::problems;
+use diesel::pg::PgConnection;
+use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// One problem of a run (SPEC 3.5).
@@ -83,4 +87,52 @@ impl ProblemCode {
             Self::MissingKey | Self::InvalidValue | Self::RequiredMissing | Self::DuplicateKey | Self::DuplicateValue
         )
     }
+}
+
+/// A problem as it is stored and listed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Queryable, Selectable)]
+#[diesel(table_name = problems, check_for_backend(diesel::pg::Pg))]
+pub struct StoredProblem {
+    /// Its place in the run's list.
+    #[serde(skip)]
+    pub seq: i32,
+    /// The entity type or association it belongs to.
+    pub scope: String,
+    /// The source's file.
+    pub file: String,
+    /// Line in the source, header = 1.
+    pub line: Option<i64>,
+    /// The source column.
+    #[serde(rename = "column")]
+    #[diesel(column_name = column_name)]
+    pub column: Option<String>,
+    /// The record's key.
+    pub key: Option<String>,
+    /// The value that was refused.
+    pub value: Option<String>,
+    /// The word of [`ProblemCode`].
+    pub code: String,
+    /// In words, with what to do.
+    pub message: String,
+}
+
+/// At most `limit` problems of a run after the problem `after` (0: from the first), of one code or of all.
+pub fn of_run(
+    conn: &mut PgConnection,
+    run: RunId,
+    code: Option<ProblemCode>,
+    after: i32,
+    limit: i64,
+) -> QueryResult<Vec<StoredProblem>> {
+    let mut query = problems::table
+        .filter(problems::run_id.eq(run))
+        .filter(problems::seq.gt(after))
+        .select(StoredProblem::as_select())
+        .order(problems::seq)
+        .limit(limit)
+        .into_boxed();
+    if let Some(code) = code {
+        query = query.filter(problems::code.eq(code.as_str()));
+    }
+    query.load(conn)
 }
