@@ -9,15 +9,22 @@
 
 mod activity;
 mod apply;
+mod decide;
 mod diff;
 mod exit;
 mod export;
+mod follow;
 mod input;
 mod lines;
 mod logging;
 mod migrate;
 mod output;
+mod resume;
+mod run;
+mod runs;
+mod serve;
 mod session;
+mod show;
 
 pub use exit::{Exit, Refusal};
 pub use output::Output;
@@ -41,6 +48,8 @@ struct Cli {
 /// Every command there is.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Answer pages and work on runs until told to stop.
+    Serve(serve::Args),
     /// Bring the database's tables up to date.
     Migrate(migrate::Args),
     /// Make documents the configuration that runs use.
@@ -49,6 +58,18 @@ enum Command {
     Diff(diff::Args),
     /// Write the stored documents to stdout.
     Export(export::Args),
+    /// Start a run of a connector.
+    Run(run::Args),
+    /// List the newest runs.
+    Runs(runs::Args),
+    /// Show a run: what it did or would do, and its problems.
+    Show(show::Args),
+    /// Apply the changes of a run that is blocked, or of a dry run.
+    Resume(resume::Args),
+    /// Refuse the changes of a run that is blocked, or of a dry run.
+    Discard(decide::Args),
+    /// Stop a run.
+    Cancel(decide::Args),
     /// Let scheduled jobs take a connector along.
     Activate(activity::Args),
     /// Take a connector out of the scheduled jobs; by hand it still runs.
@@ -62,6 +83,13 @@ impl Command {
             Self::Apply(args) => apply::run(context, args),
             Self::Diff(args) => diff::run(context, args),
             Self::Export(args) => export::run(context, args),
+            Self::Serve(args) => serve::run(context, args),
+            Self::Run(args) => run::run(context, args),
+            Self::Runs(args) => runs::run(context, args),
+            Self::Show(args) => show::run(context, args),
+            Self::Resume(args) => resume::run(context, args),
+            Self::Discard(args) => decide::discard(context, args),
+            Self::Cancel(args) => decide::cancel(context, args),
             Self::Activate(args) => activity::run(context, args, true),
             Self::Deactivate(args) => activity::run(context, args, false),
         }
@@ -69,7 +97,7 @@ impl Command {
 
     /// Whether it runs until it is told to stop, and says in its log what it does.
     fn is_service(&self) -> bool {
-        false
+        matches!(self, Self::Serve(_))
     }
 
     /// The exit code of an error that says nothing of one itself.

@@ -153,7 +153,7 @@ impl Format {
             (_, Evaluated::Empty) => return Ok(None),
             (Conversion::Bool { .. }, Evaluated::Bool(value)) => Typed::Bool(value),
             (Conversion::Moment { .. } | Conversion::Day { .. }, Evaluated::Moment(moment)) => {
-                self.conversion.convert_moment(moment)?
+                self.conversion.from_moment(moment)?
             }
             (_, Evaluated::List(items)) => return Err(InvalidValue::list(items.len())),
             (_, scalar) => return Ok(self.convert_one(&scalar.into_text())?.map(Typed::into_owned)),

@@ -121,7 +121,7 @@ impl Conversion {
     }
 
     /// The value of a moment that an expression gave.
-    pub(super) fn convert_moment(&self, moment: DateTime<Utc>) -> Result<Typed<'static>, InvalidValue> {
+    pub(super) fn from_moment(&self, moment: DateTime<Utc>) -> Result<Typed<'static>, InvalidValue> {
         Ok(match self {
             Self::Day { zone, .. } => day_in(moment, *zone),
             _ => Typed::Text(Cow::Owned(write_moment(moment))),

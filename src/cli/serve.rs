@@ -1,0 +1,24 @@
+//! `muster serve`: pages and workers until SIGTERM or SIGINT.
+
+use super::{Context, Exit};
+use crate::app::{App, Role};
+
+/// What this process does.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Pages, work, or both.
+    #[arg(long, value_enum, default_value = "all")]
+    role: Role,
+}
+
+pub(super) fn run(context: &Context, args: Args) -> anyhow::Result<Exit> {
+    let app = App::open(context.config.clone())?;
+    app.stop_on_signals()?;
+    let services = app.serve(args.role)?;
+    for address in &services.addresses {
+        context.output.message(format_args!("Muster answers at http://{address}"));
+    }
+    app.wait();
+    app.close(Some(services))?;
+    Ok(Exit::Done)
+}
