@@ -1,4 +1,6 @@
 //! What tests are built with.
 
+pub mod database;
 pub mod directory;
+pub mod program;
 pub mod responder;
