@@ -9,10 +9,12 @@
 
 mod activity;
 mod apply;
+mod check;
 mod decide;
 mod diff;
 mod exit;
 mod export;
+mod export_child;
 mod follow;
 mod input;
 mod lines;
@@ -70,10 +72,15 @@ enum Command {
     Discard(decide::Args),
     /// Stop a run.
     Cancel(decide::Args),
+    /// Try whether each server and file of a connector can be reached and read.
+    Check(check::Args),
     /// Let scheduled jobs take a connector along.
     Activate(activity::Args),
     /// Take a connector out of the scheduled jobs; by hand it still runs.
     Deactivate(activity::Args),
+    /// Read one connection for another process of Muster; not for people.
+    #[command(hide = true)]
+    ExportChild,
 }
 
 impl Command {
@@ -90,8 +97,10 @@ impl Command {
             Self::Resume(args) => resume::run(context, args),
             Self::Discard(args) => decide::discard(context, args),
             Self::Cancel(args) => decide::cancel(context, args),
+            Self::Check(args) => check::run(context, args),
             Self::Activate(args) => activity::run(context, args, true),
             Self::Deactivate(args) => activity::run(context, args, false),
+            Self::ExportChild => export_child::run(),
         }
     }
 

@@ -1,7 +1,9 @@
 //! What a run does: export, prepare, synchronize. [`run_task`] is the one entry.
 
+pub mod export;
 pub mod mapping;
 pub mod progress;
+pub mod upload;
 
 use crate::db::{Db, DbError};
 use crate::model::claim::{Claim, Enqueue, FinishError};

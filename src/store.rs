@@ -5,11 +5,13 @@
 
 mod identity;
 mod reader;
+mod received;
 mod runtime;
 mod writer;
 
 pub use identity::{IdentityError, ensure_bound};
 pub use reader::{StoreReader, VerifyingReader};
+pub use received::{LARGEST_FILE, take_in};
 pub use writer::{Sealed, StoreWriter};
 
 use crate::config::Config;

@@ -4,33 +4,32 @@ mod lines;
 mod query;
 
 pub use lines::LineMap;
-pub use query::{files, find, insert, last_applied, mark_deleted, newest, older_than};
+pub use query::{files, find, insert, last_applied, mark_deleted, newest, older_than, recorded};
 
+use super::connector::ConnectorId;
+use super::id::id;
 use super::profile::TableProfile;
 use super::run::RunId;
+use crate::schema::extractions;
 use chrono::{DateTime, Utc};
+use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Id of an extraction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ExtractionId(pub i64);
-
-impl std::fmt::Display for ExtractionId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
+id! {
+    /// Id of an extraction.
+    ExtractionId(i64) as BigInt
 }
 
 /// What one export wrote.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = extractions, check_for_backend(diesel::pg::Pg))]
 pub struct Extraction {
     /// Its id.
     pub id: ExtractionId,
     /// The connector.
-    pub connector_id: i32,
+    pub connector_id: ConnectorId,
     /// The run that exported it.
-    pub run: RunId,
+    pub run_id: RunId,
     /// The folder in the store that holds its files and nothing else.
     pub prefix: String,
     /// `sha256:…` over the digests of its files: equal for equal content.
@@ -65,6 +64,11 @@ pub struct ExtractionFile {
 }
 
 impl ExtractionFile {
+    /// Whether it holds the pairs of a multi-valued column: `connection.table.column`.
+    pub fn is_pairs(&self) -> bool {
+        self.source_table.splitn(3, '.').count() == 3
+    }
+
     /// Where a column stands.
     pub fn position(&self, column: &str) -> Option<usize> {
         self.header.iter().position(|name| name == column)

@@ -2,7 +2,7 @@
 //! one replaces it.
 
 use super::connection::SourceTable;
-use super::connector::ConnectorDefinition;
+use super::connector::{ConnectorDefinition, ConnectorId};
 use crate::schema::uploads;
 use chrono::{DateTime, Utc};
 use diesel::pg::PgConnection;
@@ -12,7 +12,7 @@ use diesel::prelude::*;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
     /// The connector.
-    pub connector_id: i32,
+    pub connector_id: ConnectorId,
     /// `connection.table`: the table it is for.
     pub source_table: SourceTable,
     /// Where it lies, relative to the data directory; a name of ours.
@@ -30,7 +30,7 @@ pub struct Upload {
 }
 
 /// What waits for a connector's feed to start.
-pub fn waiting(connection: &mut PgConnection, connector_id: i32) -> QueryResult<Vec<Upload>> {
+pub fn waiting(connection: &mut PgConnection, connector_id: ConnectorId) -> QueryResult<Vec<Upload>> {
     let rows = uploads::table
         .filter(uploads::connector_id.eq(connector_id))
         .order(uploads::source_table)
@@ -71,7 +71,7 @@ pub fn replace(connection: &mut PgConnection, upload: &Upload) -> QueryResult<Op
 }
 
 /// Takes uploads off the list, once a feed has read them: a file that replaced one of them meanwhile stays for the next.
-pub fn consume(connection: &mut PgConnection, connector_id: i32, paths: &[String]) -> QueryResult<()> {
+pub fn consume(connection: &mut PgConnection, connector_id: ConnectorId, paths: &[String]) -> QueryResult<()> {
     diesel::delete(uploads::table)
         .filter(uploads::connector_id.eq(connector_id))
         .filter(uploads::path.eq_any(paths))
@@ -92,7 +92,7 @@ pub fn expected(definition: &ConnectorDefinition) -> Vec<SourceTable> {
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = uploads)]
 struct Row {
-    connector_id: i32,
+    connector_id: ConnectorId,
     source_table: String,
     path: String,
     file_name: String,

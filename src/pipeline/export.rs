@@ -1,0 +1,192 @@
+//! Export: the source's tables into a sealed extraction.
+//!
+//! The reading is done by a child process (`muster export-child`), one for each connection in turn: it knows no
+//! database, has limits of its own, can be killed at any moment, and nothing that a hostile source sends can take the
+//! server down. Nothing of an extraction counts before it is recorded, in the transaction that ends the stage.
+
+mod child;
+mod feed;
+mod message;
+mod process;
+mod profiler;
+mod request;
+mod secrets;
+mod writer;
+
+pub use child::serve;
+pub use request::requests;
+
+use super::progress::Progress;
+use super::{Context, TaskError};
+use crate::connectors::{ConnectionError, ConnectionRequest, Finding, TableSchema};
+use crate::document;
+use crate::model::claim::{self, Claim, Ending};
+use crate::model::connector::{ConnectorDefinition, ConnectorId};
+use crate::model::extraction::{self, ExtractionFile};
+use crate::model::run::{self, Run, RunId};
+use crate::model::{configuration, upload};
+use diesel::Connection;
+use diesel::pg::PgConnection;
+use feed::Feed;
+use message::{Answer, Limits, Operation, Task};
+use process::{Interrupted, perform};
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+
+/// How long a check or a look at the tables may take.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// Exports all tables of the run's connector, and ends the stage.
+pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), TaskError> {
+    let mut connection = context.db.get().map_err(crate::db::DbError::from)?;
+    let (run, definition) = load(&mut connection, claim.run)?;
+    sweep(context, &mut connection, &run, claim.epoch)?;
+    let feed = Feed::open(&mut connection, &context.data_dir, &run, claim.epoch)?;
+    let expected = rows_of_last_time(&mut connection, run.connector_id)?;
+    drop(connection);
+
+    let prefix = prefix(run.connector_id, run.id, claim.epoch);
+    let exported = request::requests(&definition, &feed.files)
+        .map_err(TaskError::from)
+        .and_then(|requests| export_all(context, &prefix, &requests, &expected, progress));
+    let files = match exported {
+        Ok(files) => files,
+        Err(error) => {
+            discard(context, &prefix);
+            return Err(error);
+        }
+    };
+
+    let mut connection = context.db.get().map_err(crate::db::DbError::from)?;
+    let recorded = connection.transaction(|connection| {
+        let id = extraction::insert(connection, run.connector_id, run.id, &prefix, &files)?;
+        if feed.is_used_up_by(&run) {
+            upload::consume(connection, run.connector_id, &feed.paths)?;
+        }
+        let rows = files.iter().filter(|file| !file.is_pairs()).map(|file| file.rows).sum();
+        let ending = Ending::Exported { extraction_id: id.0, rows };
+        claim::finish(connection, claim, ending, &context.enqueue).map_err(TaskError::from)
+    });
+    match recorded {
+        Ok(()) => {
+            if feed.is_used_up_by(&run) {
+                feed.delete_received();
+            }
+            Ok(())
+        }
+        Err(TaskError::Fenced) => {
+            discard(context, &prefix);
+            Err(TaskError::Fenced)
+        }
+        // Whether the database recorded it is not known: the next attempt looks, and sweeps if it did not.
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether each server or file of a connection can be reached and read; in a child process, within a minute.
+pub fn check(program: &Path, request: &ConnectionRequest) -> Result<Vec<Finding>, ConnectionError> {
+    match look(program, request, Operation::Check)? {
+        Answer::Findings(findings) => Ok(findings),
+        other => Err(process::unexpected(&other)),
+    }
+}
+
+/// What the tables of a connection hold; in a child process, within a minute.
+pub fn tables(program: &Path, request: &ConnectionRequest) -> Result<Vec<TableSchema>, ConnectionError> {
+    match look(program, request, Operation::Tables)? {
+        Answer::Tables(tables) => Ok(tables),
+        other => Err(process::unexpected(&other)),
+    }
+}
+
+fn look(program: &Path, request: &ConnectionRequest, operation: Operation) -> Result<Answer, ConnectionError> {
+    let task = Task::new(operation, request.clone(), Limits::default());
+    perform(program, &task, Some(LOOK), &mut |_| Ok(())).map_err(|interrupted| match interrupted {
+        Interrupted::Refused(error) => error,
+        Interrupted::Stopped(stopped) => ConnectionError::transient(&request.definition.name, stopped.to_string()),
+    })
+}
+
+fn load(connection: &mut PgConnection, id: RunId) -> Result<(Run, ConnectorDefinition), TaskError> {
+    let run = run::by_id(connection, id)?.ok_or(diesel::result::Error::NotFound)?;
+    let configuration = configuration::version(connection, run.connector_id, run.configuration_version)?;
+    let definition = document::connector(&configuration.document).map_err(|errors| {
+        TaskError::failed(format!("configuration {}", run.configuration_version), errors.to_string())
+    })?;
+    Ok((run, definition))
+}
+
+fn export_all(
+    context: &Context,
+    prefix: &str,
+    requests: &[ConnectionRequest],
+    expected: &HashMap<String, u64>,
+    progress: &Progress,
+) -> Result<Vec<ExtractionFile>, TaskError> {
+    let mut files = Vec::new();
+    for request in requests {
+        progress.begin(format!("reading {}", request.definition.name), 0);
+        let prefix = format!("{prefix}/{:02}", files.len());
+        let operation = Operation::Export { store: context.store.location().clone(), prefix };
+        let task = Task::new(operation, request.clone(), Limits::default());
+        let mut table = String::new();
+        let answer = perform(&context.program, &task, None, &mut |news| {
+            let Some(news) = news else { return progress.go_on() };
+            if news.table != table {
+                table = news.table;
+                progress.begin(format!("reading {table}"), expected.get(&table).copied().unwrap_or(0));
+            }
+            progress.at(news.rows)
+        })?;
+        match answer {
+            Answer::Exported(written) => files.extend(written),
+            other => return Err(TaskError::from(process::unexpected(&other))),
+        }
+    }
+    Ok(files)
+}
+
+/// The extraction's folder in the store. Each attempt has its own, so that a late worker writes into nobody's.
+fn prefix(connector: ConnectorId, run: RunId, epoch: i32) -> String {
+    format!("extractions/{connector}/{run}-{epoch}")
+}
+
+/// Removes what earlier attempts of this run, whose workers died, left behind.
+fn sweep(context: &Context, connection: &mut PgConnection, run: &Run, epoch: i32) -> Result<(), TaskError> {
+    let recorded = extraction::recorded(connection, run.id)?;
+    for earlier in (1..epoch).map(|epoch| prefix(run.connector_id, run.id, epoch)) {
+        if !recorded.contains(&earlier) {
+            context.store.delete_prefix(&earlier).map_err(std::io::Error::from)?;
+        }
+    }
+    Ok(())
+}
+
+fn discard(context: &Context, prefix: &str) {
+    if let Err(error) = context.store.delete_prefix(prefix) {
+        tracing::warn!(object = prefix, %error, "what an unfinished export wrote could not be removed");
+    }
+}
+
+/// Rows of each table in the last applied extraction: what progress is measured by.
+fn rows_of_last_time(connection: &mut PgConnection, connector: ConnectorId) -> Result<HashMap<String, u64>, TaskError> {
+    let Some(last) = extraction::last_applied(connection, connector)? else { return Ok(HashMap::new()) };
+    let files = extraction::files(connection, last.id)?;
+    Ok(files.into_iter().map(|file| (file.source_table, file.rows)).collect())
+}
+
+impl From<ConnectionError> for TaskError {
+    fn from(error: ConnectionError) -> Self {
+        Self::Failed { place: error.place, message: error.message, transient: error.transient }
+    }
+}
+
+impl From<Interrupted> for TaskError {
+    fn from(interrupted: Interrupted) -> Self {
+        match interrupted {
+            Interrupted::Stopped(stopped) => Self::Stopped(stopped),
+            Interrupted::Refused(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What server and child process tell each other: one JSON object a line, through pipes.
+
+use crate::connectors::{ConnectionError, ConnectionRequest, Finding, TableSchema};
+use crate::model::extraction::ExtractionFile;
+use crate::store::StoreLocation;
+use serde::{Deserialize, Serialize};
+
+/// The one thing that a child is asked to do.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Task {
+    pub(super) operation: Operation,
+    pub(super) request: ConnectionRequest,
+    pub(super) limits: Limits,
+    /// The process that asks; the child ends with it.
+    pub(super) parent: u32,
+}
+
+impl Task {
+    pub(super) fn new(operation: Operation, request: ConnectionRequest, limits: Limits) -> Self {
+        Self { operation, request, limits, parent: std::process::id() }
+    }
+}
+
+/// What to do with the connection.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Operation {
+    Check,
+    Tables,
+    /// Write all tables to the store, each an object whose name begins with `prefix`.
+    Export {
+        store: StoreLocation,
+        prefix: String,
+    },
+}
+
+/// What a child may use of this machine.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Limits {
+    /// Address space in bytes. Far more than the few MB it needs: libraries reserve what they never touch.
+    pub(super) memory: u64,
+    /// Open files and sockets.
+    pub(super) files: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { memory: 2 << 30, files: 256 }
+    }
+}
+
+/// One line of the child's.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Message {
+    Progress(News),
+    Answer(Answer),
+    Error(ConnectionError),
+}
+
+/// How far a table was read.
+#[derive(Serialize, Deserialize)]
+pub(super) struct News {
+    /// `connection.table`.
+    pub(super) table: String,
+    pub(super) rows: u64,
+}
+
+/// What came of the task.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Answer {
+    Findings(Vec<Finding>),
+    Tables(Vec<TableSchema>),
+    Exported(Vec<ExtractionFile>),
+}

@@ -1,0 +1,173 @@
+//! From a connector's definition to what its connections are asked.
+
+use super::secrets;
+use crate::connectors::{ConnectionError, ConnectionRequest, PairColumn, UploadedFile};
+use crate::model::association::AssociationDefinition;
+use crate::model::connection::SourceTable;
+use crate::model::connector::ConnectorDefinition;
+use crate::model::entity_type::EntityTypeDefinition;
+use crate::model::property::PropertyDefinition;
+use crate::values::expression::{Columns, Expression};
+use std::collections::{BTreeMap, HashMap};
+
+/// One request for each connection, in the order of the document: secrets resolved, received files (by
+/// `connection.table`) in their place.
+pub fn requests(
+    definition: &ConnectorDefinition,
+    uploads: &HashMap<SourceTable, UploadedFile>,
+) -> Result<Vec<ConnectionRequest>, ConnectionError> {
+    let request = |connection: &crate::model::connection::ConnectionDefinition| {
+        let mut request = ConnectionRequest {
+            definition: connection.clone(),
+            secrets: secrets::resolve(connection)?,
+            uploads: BTreeMap::new(),
+            mapped_columns: BTreeMap::new(),
+            pair_columns: BTreeMap::new(),
+        };
+        for table in &connection.tables {
+            let source = SourceTable::new(&connection.name, &table.name);
+            if let Some(upload) = uploads.get(&source) {
+                request.uploads.insert(table.name.clone(), upload.clone());
+            }
+            request.mapped_columns.insert(table.name.clone(), mapped_columns(definition, &source));
+            let pairs = pair_columns(definition, &source)?;
+            if !pairs.is_empty() {
+                request.pair_columns.insert(table.name.clone(), pairs);
+            }
+        }
+        Ok(request)
+    };
+    definition.connections.iter().map(request).collect()
+}
+
+/// The columns of a table that entity types and associations name, in the order of the document.
+fn mapped_columns(definition: &ConnectorDefinition, source: &SourceTable) -> Vec<String> {
+    let mut columns = Vec::new();
+    let mut add = |column: &str| {
+        if !columns.iter().any(|known| known == column) {
+            columns.push(column.to_owned());
+        }
+    };
+    for entity_type in definition.entity_types.iter().filter(|entity_type| entity_type.source == *source) {
+        for property in &entity_type.properties {
+            property.column.iter().for_each(|column| add(column));
+            property.expression.iter().flat_map(|expression| named_in(expression)).for_each(|column| add(&column));
+        }
+        entity_type.scope.iter().flat_map(|expression| named_in(expression)).for_each(|column| add(&column));
+    }
+    for association in &definition.associations {
+        if association.source.as_ref() == Some(source) {
+            [&association.from_column, &association.to_column].into_iter().flatten().for_each(|column| add(column));
+        } else if from_end(definition, association).is_some_and(|entity_type| entity_type.source == *source) {
+            association.column.iter().for_each(|column| add(column));
+        }
+    }
+    columns
+}
+
+/// Documents are checked: an expression that compiled then compiles now, and one that computes names of columns is for
+/// sources with a header of their own.
+fn named_in(expression: &str) -> Vec<String> {
+    match Expression::compile(expression).as_ref().map(Expression::columns) {
+        Ok(Columns::Named(columns)) => columns.iter().cloned().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The columns of a table that leave as pairs: those of associations with several values in one column.
+fn pair_columns(definition: &ConnectorDefinition, source: &SourceTable) -> Result<Vec<PairColumn>, ConnectionError> {
+    let mut pairs: Vec<PairColumn> = Vec::new();
+    for association in definition.associations.iter().filter(|association| !association.cardinality.is_single_valued())
+    {
+        let Some(column) = &association.column else { continue };
+        let Some(from) = from_end(definition, association).filter(|from| from.source == *source) else { continue };
+        let Some(key_column) = from.key().and_then(column_of) else {
+            return Err(ConnectionError::permanent(
+                format!("association {:?}", association.name),
+                format!(
+                    "several values in a column need a key that is a column; the key of {:?} is computed",
+                    from.name
+                ),
+            ));
+        };
+        if !pairs.iter().any(|pair| pair.column == *column) {
+            pairs.push(PairColumn { key_column, column: column.clone(), separator: association.separator.clone() });
+        }
+    }
+    Ok(pairs)
+}
+
+fn from_end<'a>(
+    definition: &'a ConnectorDefinition,
+    association: &AssociationDefinition,
+) -> Option<&'a EntityTypeDefinition> {
+    definition.entity_type(&association.from)
+}
+
+fn column_of(property: &PropertyDefinition) -> Option<String> {
+    match (&property.column, &property.expression) {
+        (Some(column), _) => Some(column.clone()),
+        (None, Some(expression)) => Expression::compile(expression).ok()?.plain_column().map(str::to_owned),
+        (None, None) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document;
+
+    #[test]
+    fn columns_of_mappings_expressions_and_associations_are_asked_for() {
+        let text = r#"
+name = "campus"
+[[connection]]
+name = "feed"
+kind = "files"
+folder = "/srv/feed"
+[[connection.table]]
+name = "clubs"
+file = "clubs.xml"
+record = "club"
+[[connection.table]]
+name = "cards"
+file = "cards.json"
+[[entity_type]]
+name = "club"
+source = "feed.clubs"
+where = "row.state == 'open'"
+[[entity_type.property]]
+name = "code"
+expression = "row.code"
+key = true
+[[entity_type.property]]
+name = "title"
+expression = "upper(row.name)"
+[[entity_type]]
+name = "card"
+source = "feed.cards"
+[[entity_type.property]]
+name = "number"
+column = "number"
+key = true
+[[association]]
+name = "member"
+from = "club"
+to = "card"
+column = "members"
+separator = ";"
+cardinality = "many_to_many"
+"#;
+        let definition = document::connector(text).unwrap();
+        let file = UploadedFile { path: "/tmp/1".into(), name: "cards of today.json".into() };
+        let uploads = HashMap::from([(SourceTable::new("feed", "cards"), file)]);
+        let requests = requests(&definition, &uploads).unwrap();
+        let [request] = &requests[..] else { panic!("one connection, one request") };
+        assert_eq!(request.mapped_columns["clubs"], ["code", "name", "state", "members"]);
+        assert_eq!(request.mapped_columns["cards"], ["number"]);
+        assert_eq!(request.uploads["cards"].name, "cards of today.json");
+        let pair = PairColumn { key_column: "code".into(), column: "members".into(), separator: Some(";".to_owned()) };
+        assert_eq!(request.pair_columns["clubs"], [pair]);
+        assert!(!request.pair_columns.contains_key("cards"));
+    }
+}

@@ -1,0 +1,227 @@
+//! Writes an extraction: one CSV per table (UTF-8, RFC 4180, header, `\n`), sealed, with line map and profile.
+
+use super::profiler::Profiler;
+use crate::connectors::{ConnectionError, ConnectionRequest, Extraction};
+use crate::model::extraction::{ExtractionFile, LineMap};
+use crate::store::{Store, StoreError, StoreWriter};
+use std::io::Write;
+
+/// How many rows pass between two looks at the clock.
+const TELL_EVERY: u64 = 1024;
+
+/// The extraction of one connection, being written.
+pub(super) struct ExtractionWriter<'a> {
+    store: Store,
+    prefix: &'a str,
+    request: &'a ConnectionRequest,
+    tell: &'a mut dyn FnMut(&str, u64),
+    table: Option<TableWriter>,
+    /// Tables of pairs that were begun with the current table or one before it.
+    pairs: Vec<TableWriter>,
+    files: Vec<ExtractionFile>,
+    begun: usize,
+}
+
+impl<'a> ExtractionWriter<'a> {
+    pub(super) fn new(
+        store: Store,
+        prefix: &'a str,
+        request: &'a ConnectionRequest,
+        tell: &'a mut dyn FnMut(&str, u64),
+    ) -> Self {
+        Self { store, prefix, request, tell, table: None, pairs: Vec::new(), files: Vec::new(), begun: 0 }
+    }
+
+    /// Seals everything. Every table of the request must have been read.
+    pub(super) fn finish(mut self) -> Result<Vec<ExtractionFile>, ConnectionError> {
+        let open = self.table.take().into_iter().chain(std::mem::take(&mut self.pairs));
+        for table in open.collect::<Vec<_>>() {
+            self.files.push(table.seal()?);
+        }
+        for table in &self.request.definition.tables {
+            let source = self.request.source(&table.name).0;
+            if !self.files.iter().any(|file| file.source_table == source) {
+                return Err(ConnectionError::permanent(source, "was not read; nothing can be said about it"));
+            }
+        }
+        Ok(self.files)
+    }
+
+    fn open(&mut self, table: &str, source_file: &str, columns: &[String]) -> Result<TableWriter, ConnectionError> {
+        let source_table = self.request.source(table).0;
+        let is_open = |other: &TableWriter| other.file.source_table == source_table;
+        if self.files.iter().any(|file| file.source_table == source_table) || self.pairs.iter().any(is_open) {
+            return Err(ConnectionError::permanent(source_table, "was read twice"));
+        }
+        let path = format!("{}-{:02}-{}.csv", self.prefix, self.begun, plain(table));
+        self.begun += 1;
+        TableWriter::begin(&self.store, path, source_table, source_file, columns)
+    }
+}
+
+impl Extraction for ExtractionWriter<'_> {
+    fn begin(&mut self, table: &str, source_file: &str, columns: &[String]) -> Result<(), ConnectionError> {
+        if let Some(before) = self.table.take() {
+            self.files.push(before.seal()?);
+        }
+        let begun = self.open(table, source_file, columns)?;
+        self.table = Some(begun);
+        // A table of pairs is there even if no row has a value: no pairs is something else than no answer.
+        for pair in self.request.pair_columns.get(table).into_iter().flatten() {
+            let columns = [pair.key_column.clone(), pair.column.clone()];
+            let begun = self.open(&format!("{table}.{}", pair.column), source_file, &columns)?;
+            self.pairs.push(begun);
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, line: Option<u64>, values: &mut dyn Iterator<Item = &[u8]>) -> Result<(), ConnectionError> {
+        let Some(table) = &mut self.table else {
+            return Err(ConnectionError::permanent(&self.request.definition.name, "a row came before its table"));
+        };
+        table.row(line, values)?;
+        if table.file.rows.is_multiple_of(TELL_EVERY) {
+            (self.tell)(&table.file.source_table, table.file.rows);
+        }
+        Ok(())
+    }
+
+    fn pair(
+        &mut self,
+        table: &str,
+        columns: [&str; 2],
+        line: Option<u64>,
+        values: [&[u8]; 2],
+    ) -> Result<(), ConnectionError> {
+        let source_table = self.request.source(table).0;
+        let position = match self.pairs.iter().position(|open| open.file.source_table == source_table) {
+            Some(position) => position,
+            None => {
+                let source_file = self.table.as_ref().map_or(table, |table| &table.file.source_file).to_owned();
+                let begun = self.open(table, &source_file, &columns.map(str::to_owned))?;
+                self.pairs.push(begun);
+                self.pairs.len() - 1
+            }
+        };
+        self.pairs[position].row(line, &mut values.into_iter())
+    }
+}
+
+/// One table, being written.
+struct TableWriter {
+    object: StoreWriter,
+    file: ExtractionFile,
+    profiler: Profiler,
+    /// The line of the extraction that the next row starts in.
+    line: u64,
+    row: Vec<u8>,
+}
+
+impl TableWriter {
+    fn begin(
+        store: &Store,
+        path: String,
+        source_table: String,
+        source_file: &str,
+        columns: &[String],
+    ) -> Result<Self, ConnectionError> {
+        let object = store.writer(&path).map_err(store_failed)?;
+        let file = ExtractionFile {
+            source_table,
+            path,
+            source_file: source_file.to_owned(),
+            sha256: String::new(),
+            bytes: 0,
+            rows: 0,
+            header: columns.to_vec(),
+            lines: LineMap::default(),
+            profile: Default::default(),
+        };
+        let mut begun = Self { object, file, profiler: Profiler::new(columns), line: 1, row: Vec::new() };
+        if columns.is_empty() {
+            let message = "has no columns; map at least one";
+            return Err(ConnectionError::permanent(&begun.file.source_table, message));
+        }
+        for (position, column) in columns.iter().enumerate() {
+            begun.field(position, column.as_bytes());
+        }
+        begun.end_record()?;
+        Ok(begun)
+    }
+
+    fn row(&mut self, line: Option<u64>, values: &mut dyn Iterator<Item = &[u8]>) -> Result<(), ConnectionError> {
+        let width = self.file.header.len();
+        self.profiler.begin_row();
+        let mut position = 0;
+        for value in values {
+            if position < width {
+                self.field(position, value);
+                self.profiler.value(position, value);
+            }
+            position += 1;
+        }
+        let at = line.unwrap_or(self.line);
+        if position != width {
+            let message = format!("this row has {position} values, but there are {width} columns");
+            return Err(ConnectionError::permanent(format!("{}, line {at}", self.file.source_file), message));
+        }
+        if std::str::from_utf8(&self.row).is_err() {
+            let message = "a value of this row is no UTF-8; if it is binary, say so in the mapping";
+            return Err(ConnectionError::permanent(format!("{}, line {at}", self.file.source_file), message));
+        }
+        self.file.lines.note(self.line, at);
+        self.file.rows += 1;
+        self.end_record()
+    }
+
+    fn field(&mut self, position: usize, value: &[u8]) {
+        if position > 0 {
+            self.row.push(b',');
+        }
+        // Without the branch of an early exit this runs over many bytes at once.
+        let special = value.iter().fold(false, |found, byte| found | matches!(byte, b',' | b'"' | b'\n' | b'\r'));
+        // An empty value alone in its line would read as no record at all.
+        let alone = value.is_empty() && self.file.header.len() == 1;
+        if !special && !alone {
+            self.row.extend_from_slice(value);
+            return;
+        }
+        self.row.push(b'"');
+        let mut rest = value;
+        while let Some(quote) = memchr::memchr(b'"', rest) {
+            self.row.extend_from_slice(&rest[..=quote]);
+            self.row.push(b'"');
+            rest = &rest[quote + 1..];
+        }
+        self.row.extend_from_slice(rest);
+        self.row.push(b'"');
+    }
+
+    fn end_record(&mut self) -> Result<(), ConnectionError> {
+        self.row.push(b'\n');
+        self.line += memchr::memchr_iter(b'\n', &self.row).count() as u64;
+        self.object.write_all(&self.row).map_err(store_failed)?;
+        self.row.clear();
+        Ok(())
+    }
+
+    fn seal(self) -> Result<ExtractionFile, ConnectionError> {
+        let sealed = self.object.finish().map_err(|error: StoreError| store_failed(error))?;
+        let profile = self.profiler.finish(self.file.rows);
+        Ok(ExtractionFile { sha256: sealed.sha256, bytes: sealed.bytes, profile, ..self.file })
+    }
+}
+
+/// A full disk or a network that is down: not the source's fault, and it may be over later.
+fn store_failed(error: impl std::fmt::Display) -> ConnectionError {
+    ConnectionError::transient("extraction store", error.to_string())
+}
+
+/// A name as part of an object's name; a number before it keeps it apart from others.
+fn plain(name: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
+    name.chars().take(40).map(plain).collect()
+}
+
+#[cfg(test)]
+mod tests;
