@@ -12,6 +12,7 @@ mod apply;
 mod check;
 mod decide;
 mod diff;
+mod doctor;
 mod exit;
 mod export;
 mod export_child;
@@ -81,6 +82,8 @@ enum Command {
     /// Read one connection for another process of Muster; not for people.
     #[command(hide = true)]
     ExportChild,
+    /// Look whether everything that Muster needs is there.
+    Doctor(doctor::Args),
 }
 
 impl Command {
@@ -101,6 +104,7 @@ impl Command {
             Self::Activate(args) => activity::run(context, args, true),
             Self::Deactivate(args) => activity::run(context, args, false),
             Self::ExportChild => export_child::run(),
+            Self::Doctor(args) => doctor::run(context, args),
         }
     }
 

@@ -1,7 +1,10 @@
 //! The database: pool, migrations, and the private PostgreSQL.
 
 pub mod backend;
+mod facts;
 pub mod private;
+
+pub use facts::{Facts, facts};
 
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;

@@ -1,5 +1,6 @@
 //! The command line, driven as a person drives it.
 
 mod configuration;
+mod doctor;
 mod frame;
 mod settings;
