@@ -28,6 +28,7 @@ mod runs;
 mod serve;
 mod session;
 mod show;
+mod upload;
 
 pub use exit::{Exit, Refusal};
 pub use output::Output;
@@ -73,6 +74,8 @@ enum Command {
     Discard(decide::Args),
     /// Stop a run.
     Cancel(decide::Args),
+    /// Send the files of a feed.
+    Upload(upload::Args),
     /// Try whether each server and file of a connector can be reached and read.
     Check(check::Args),
     /// Let scheduled jobs take a connector along.
@@ -100,6 +103,7 @@ impl Command {
             Self::Resume(args) => resume::run(context, args),
             Self::Discard(args) => decide::discard(context, args),
             Self::Cancel(args) => decide::cancel(context, args),
+            Self::Upload(args) => upload::run(context, args),
             Self::Check(args) => check::run(context, args),
             Self::Activate(args) => activity::run(context, args, true),
             Self::Deactivate(args) => activity::run(context, args, false),

@@ -149,3 +149,6 @@ fn obituary(status: ExitStatus, task: &Task) -> String {
         None => format!("the process that reads it ended with {status} and without an answer"),
     }
 }
+
+#[cfg(test)]
+mod tests;
