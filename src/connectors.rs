@@ -30,6 +30,10 @@ pub trait ConnectionKind: Sync {
     /// The keys of `[[connection.table]]`.
     fn table_settings(&self) -> &'static [Setting];
 
+    /// Whether the settings make sense together, as far as can be told without reaching anything. Documents are refused
+    /// where they don't. A secret that is referred to is there, but it is not the real one.
+    fn check_settings(&self, connection: &ConnectionRequest) -> Result<(), ConnectionError>;
+
     /// Whether we can connect, sign in and read: one finding per server or file, with what it is.
     fn check(&self, connection: &ConnectionRequest) -> Result<Vec<Finding>, ConnectionError>;
 

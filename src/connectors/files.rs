@@ -24,6 +24,7 @@ use super::{
 use crate::model::connection::TableDefinition;
 use crate::model::property::VALUE_SEPARATOR;
 use rows::{Opened, Rows};
+use settings::{ConnectionSettings, TableSettings};
 
 /// The kind itself.
 pub struct Files;
@@ -39,6 +40,18 @@ impl ConnectionKind for Files {
 
     fn table_settings(&self) -> &'static [Setting] {
         settings::TABLE
+    }
+
+    fn check_settings(&self, connection: &ConnectionRequest) -> Result<(), ConnectionError> {
+        let is_upload = ConnectionSettings::of(connection)?.upload;
+        connection.definition.tables.iter().try_for_each(|table| {
+            let settings = TableSettings::of(table)?;
+            if settings.file.is_none() && !is_upload {
+                let message = "say which file of the folder it is: file = \"…\"";
+                return Err(ConnectionError::permanent(format!("table {:?}", table.name), message));
+            }
+            settings.dialect(&table.name).map(|_| ())
+        })
     }
 
     fn check(&self, connection: &ConnectionRequest) -> Result<Vec<Finding>, ConnectionError> {

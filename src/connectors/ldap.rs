@@ -124,6 +124,10 @@ impl ConnectionKind for Ldap {
         TABLE_SETTINGS
     }
 
+    fn check_settings(&self, connection: &ConnectionRequest) -> Result<(), ConnectionError> {
+        DirectorySettings::new(connection).map(|_| ())
+    }
+
     fn check(&self, connection: &ConnectionRequest) -> Result<Vec<Finding>, ConnectionError> {
         let settings = DirectorySettings::new(connection)?;
         block_on(inspect::check(&settings))

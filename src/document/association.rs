@@ -8,6 +8,8 @@ use crate::model::association::{AssociationDefinition, Cardinality, OneOrMany};
 use crate::model::connector::ConnectorDefinition;
 use crate::model::entity_type::Represents;
 use crate::model::guard::Subject;
+use crate::model::property::PropertyDefinition;
+use crate::values::expression::Expression;
 
 const CARDINALITY: [(&str, Cardinality); 4] = [
     ("one_to_one", Cardinality::OneToOne),
@@ -106,6 +108,18 @@ fn check_ends(section: &Section<'_, '_>, association: &AssociationDefinition, co
     if from.is_none() && !association.from.is_empty() {
         section.error_at("from", missing(&association.from));
     }
+    if let (Some(from), Some(column)) = (from, &association.column)
+        && !association.cardinality.is_single_valued()
+        && from.key().is_some_and(|key| !is_column(key))
+    {
+        section.error_at(
+            "column",
+            format!(
+                "{column:?} may hold several values, which needs a key that is a column; {:?} computes its key",
+                from.name
+            ),
+        );
+    }
     let mut ends = Vec::new();
     for (position, name) in association.to.names().enumerate().filter(|(_, name)| !name.is_empty()) {
         let Some(end) = connector.entity_type(name) else {
@@ -137,4 +151,10 @@ fn check_ends(section: &Section<'_, '_>, association: &AssociationDefinition, co
             );
         }
     }
+}
+
+/// Whether a property is read from a column as it stands.
+fn is_column(property: &PropertyDefinition) -> bool {
+    let plain = |source: &String| Expression::compile(source).is_ok_and(|one| one.plain_column().is_some());
+    property.column.is_some() || property.expression.as_ref().is_some_and(plain)
 }

@@ -3,10 +3,11 @@
 use super::name::{self, NameOf, Unique};
 use super::paths::Folder;
 use super::section::{Section, one_of};
-use crate::connectors::{self, Setting, SettingValue};
+use crate::connectors::{self, ConnectionKind, ConnectionRequest, Setting, SettingValue};
 use crate::model::connection::{ConnectionDefinition, TableDefinition};
 use crate::model::settings::SecretReference;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use toml_edit::Item;
 
 /// All connections of a connector.
@@ -26,6 +27,7 @@ pub(super) fn read_all(root: &Section<'_, '_>, folder: Folder<'_>) -> Vec<Connec
 }
 
 fn read(section: &Section<'_, '_>, folder: Folder<'_>) -> ConnectionDefinition {
+    let errors_before = section.error_count();
     let name = name::read(section, NameOf::PartOfSource);
     let kind_name = section.required_text("kind");
     let tables = section.sections("table", "[[connection.table]]");
@@ -51,7 +53,29 @@ fn read(section: &Section<'_, '_>, folder: Folder<'_>) -> ConnectionDefinition {
         table.close();
         definitions.push(TableDefinition { name, settings });
     }
-    ConnectionDefinition { name, kind: kind_name, tables: definitions, settings }
+    let definition = ConnectionDefinition { name, kind: kind_name, tables: definitions, settings };
+    if section.error_count() == errors_before {
+        check_together(section, kind, &definition);
+    }
+    definition
+}
+
+/// What only the kind can tell: settings that don't go together, filters that can't be read.
+fn check_together(section: &Section<'_, '_>, kind: &dyn ConnectionKind, definition: &ConnectionDefinition) {
+    let is_secret = |name: &str| {
+        kind.settings().iter().any(|setting| setting.name == name && setting.value == SettingValue::Secret)
+    };
+    let referred = definition.settings.keys().filter(|name| is_secret(name));
+    let request = ConnectionRequest {
+        definition: definition.clone(),
+        secrets: referred.map(|name| (name.clone(), "unknown".to_owned())).collect(),
+        uploads: BTreeMap::new(),
+        mapped_columns: BTreeMap::new(),
+        pair_columns: BTreeMap::new(),
+    };
+    if let Err(error) = kind.check_settings(&request) {
+        section.error(error.to_string());
+    }
 }
 
 fn read_settings(section: &Section<'_, '_>, settings: &'static [Setting], folder: Folder<'_>) -> Map<String, Value> {

@@ -118,6 +118,11 @@ impl<'a, 't> Section<'a, 't> {
         }
     }
 
+    /// How many errors were noted so far, in the whole document.
+    pub(super) fn error_count(&self) -> usize {
+        self.source.errors.borrow().len()
+    }
+
     /// Whether the key is there.
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)

@@ -113,6 +113,9 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("folder = \"feeds/hr\"", "folder = »7", "folder takes a path in quotes, not 7"),
     ("file = \"people.csv\"", "file = \"people.csv\"\n»encodin = \"x\"", "did you mean \"encoding\"?"),
     ("file = \"people.csv\"", "file = \"people.csv\"\nencoding = »\"runes\"", "encoding takes \"utf-8\""),
+    ("folder = \"feeds/hr\"", "folder = \"feeds/hr\"\nupload = true", "either folder = \"…\" or upload = true"),
+    ("file = \"people.csv\" ", "separator = \";\" #", "say which file of the folder it is"),
+    ("file = \"people.csv\"", "file = \"people.csv\"\nseparator = \"ab\"", "\"ab\" is no separator"),
     // entity types and properties
     ("source = \"feed.people\"", "source = »\"feed.peeple\"", "did you mean \"feed.people\"?"),
     ("name = \"given_name\"", "name = \"given_name\"\n  key = »true", "\"employee_id\" is the key already"),
@@ -237,6 +240,24 @@ fn a_secret_in_a_document_is_not_repeated() {
     let text = DIRECTORY.replace("{ env = \"DIRECTORY_PASSWORD\" }", "\"hunter2\"");
     let errors = parse(&text, None).unwrap_err().to_string();
     assert!(errors.contains("bind_password is a secret") && !errors.contains("hunter2"), "{errors}");
+}
+
+#[test]
+fn several_values_in_a_column_need_a_key_that_is_a_column() {
+    let text = DIRECTORY.replace("  column = \"entryUUID\"\n", "  expression = \"lower(row.entryUUID)\"\n");
+    assert_error(&text.replace("column = \"member\"", "column = »\"member\""), None, "\"ldap_group\" computes its key");
+}
+
+#[test]
+fn a_kind_checks_what_only_it_understands() {
+    for (from, to, says) in [
+        ("(objectClass=inetOrgPerson)", "(objectClass=", "is not an LDAP filter"),
+        ("ldap://127.0.0.1:3389", "http://127.0.0.1:3389", "neither ldap:// nor ldaps://"),
+        ("bind_dn = \"cn=admin,dc=example,dc=org\"\n", "", "whose password is it?"),
+    ] {
+        let text = DIRECTORY.replace(from, to).replace("[[connection]]", "»[[connection]]");
+        assert_error(&text, None, says);
+    }
 }
 
 #[test]
