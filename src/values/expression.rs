@@ -2,7 +2,7 @@
 //!
 //! An expression is compiled once and evaluated per record. It is deterministic, does no I/O, and is bounded before it
 //! runs: its length and nesting by [`compile`](Expression::compile), its work and the size of what it can build by an
-//! estimate over its syntax (see [`inspect`]). In `row` every column of the record is a trimmed text; an empty one is
+//! estimate over its syntax (`expression/inspect.rs`). In `row` every column of the record is a trimmed text; an empty one is
 //! empty text.
 
 mod functions;

@@ -87,11 +87,8 @@ impl Format {
         let Some(separator) = &self.separator else {
             return Ok(self.convert_one(raw)?.map_or(Value::Null, |value| value.into_json(blobs)));
         };
-        if raw.is_empty() {
-            return Ok(Value::Null);
-        }
         let mut values = Vec::new();
-        for part in raw.split(separator.as_str()).flat_map(|part| part.split(VALUE_SEPARATOR)) {
+        for part in split_values(raw, Some(separator)) {
             values.extend(self.convert_one(part)?);
         }
         Ok(into_set(values, blobs))
@@ -139,8 +136,13 @@ impl Format {
         if text.is_empty() {
             return Ok(None);
         }
-        if text.contains(VALUE_SEPARATOR) {
-            return Err(InvalidValue::several(&text));
+        if has_control_characters(&text) {
+            if text.contains(VALUE_SEPARATOR) {
+                return Err(InvalidValue::several(&text));
+            }
+            if text.contains('\0') {
+                return Err(InvalidValue::nul(&text));
+            }
         }
         let Some(value) = self.conversion.convert(text)? else { return Ok(None) };
         self.validate(&value)?;
@@ -153,7 +155,7 @@ impl Format {
             (_, Evaluated::Empty) => return Ok(None),
             (Conversion::Bool { .. }, Evaluated::Bool(value)) => Typed::Bool(value),
             (Conversion::Moment { .. } | Conversion::Day { .. }, Evaluated::Moment(moment)) => {
-                self.conversion.from_moment(moment)?
+                self.conversion.convert_moment(moment)?
             }
             (_, Evaluated::List(items)) => return Err(InvalidValue::list(items.len())),
             (_, scalar) => return Ok(self.convert_one(&scalar.into_text())?.map(Typed::into_owned)),
@@ -189,6 +191,20 @@ impl Format {
             _ => Ok(()),
         }
     }
+}
+
+/// The values that stand in one text, trimmed, empty ones left out. [`VALUE_SEPARATOR`] separates them in any case: an
+/// export writes it whatever the document says.
+pub fn split_values<'a>(raw: &'a str, separator: Option<&'a str>) -> impl Iterator<Item = &'a str> {
+    raw.split(separator.filter(|separator| !separator.is_empty()).unwrap_or(VALUE_SEPARATOR))
+        .flat_map(|part| part.split(VALUE_SEPARATOR))
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+}
+
+/// Without an early end, which lets the compiler look at many bytes at once: nearly all texts have none.
+fn has_control_characters(text: &str) -> bool {
+    text.bytes().fold(false, |found, byte| found | (byte < b' '))
 }
 
 fn into_set(mut values: Vec<Typed>, blobs: &mut Vec<Blob>) -> Value {

@@ -1,6 +1,6 @@
 //! Days and moments: how sources write them, and how we do.
 
-use chrono::format::{Item, Parsed, StrftimeItems, parse};
+use chrono::format::{Fixed, Item, Parsed, StrftimeItems, parse};
 use chrono::{
     DateTime, Datelike, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, TimeDelta, TimeZone, Utc,
 };
@@ -24,7 +24,9 @@ pub enum Notation {
 #[derive(Debug, Clone)]
 pub struct Pattern {
     text: String,
-    items: Vec<Item<'static>>,
+    written: Vec<Item<'static>>,
+    /// As written, but an offset may have a colon or not, or be `Z`: sources do not keep to one.
+    read: Vec<Item<'static>>,
 }
 
 /// What a text says about a moment.
@@ -44,13 +46,21 @@ const YEARS: std::ops::RangeInclusive<i32> = 1000..=9999;
 impl Pattern {
     /// Takes a pattern apart. `Err`: in words, why it can't be used.
     pub fn new(text: &str) -> Result<Self, String> {
-        let items = StrftimeItems::new(text)
+        // `%#z` can only be read; here every offset is read as leniently
+        let written = StrftimeItems::new(&text.replace("%#z", "%z"))
             .parse_to_owned()
             .map_err(|_| format!("'{text}' is not a date pattern; for example %d/%m/%Y or %Y-%m-%d %H:%M:%S"))?;
         if text.contains("%Z") {
             return Err(format!("'{text}': %Z is only skipped when read; use %z for an offset, or set time_zone"));
         }
-        Ok(Self { text: text.to_owned(), items })
+        let read = written
+            .iter()
+            .map(|item| match item {
+                Item::Fixed(Fixed::TimezoneOffset | Fixed::TimezoneOffsetColon) => Item::Fixed(Fixed::TimezoneOffsetZ),
+                other => other.clone(),
+            })
+            .collect();
+        Ok(Self { text: text.to_owned(), written, read })
     }
 
     /// Takes apart a pattern that values are read by: it must tell a whole day.
@@ -83,14 +93,14 @@ impl Pattern {
     /// Writes a moment. `None` if the pattern can't be written.
     pub fn write(&self, moment: DateTime<Utc>) -> Option<String> {
         let mut written = String::new();
-        write!(written, "{}", moment.format_with_items(self.items.iter())).ok()?;
+        write!(written, "{}", moment.format_with_items(self.written.iter())).ok()?;
         Some(written)
     }
 
     /// Reads a text; midnight where it tells no time.
     fn read(&self, text: &str) -> Option<Reading> {
         let mut parsed = Parsed::new();
-        parse(&mut parsed, text, self.items.iter()).ok()?;
+        parse(&mut parsed, text, self.read.iter()).ok()?;
         if parsed.offset().is_some() || parsed.timestamp().is_some() {
             let moment = parsed.to_datetime().map(|moment| moment.to_utc());
             return moment
@@ -242,3 +252,6 @@ fn offset_seconds(zone: &str) -> Option<i64> {
     let minutes: i64 = if digits.len() == 4 { digits[2..].parse().ok()? } else { 0 };
     (hours < 24 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
 }
+
+#[cfg(test)]
+mod tests;

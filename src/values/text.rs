@@ -161,7 +161,7 @@ pub fn closest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Ve
             let contained = bare_wanted.len() >= 3
                 && bare_name.len() >= 3
                 && (contains(&bare_name, &bare_wanted) || contains(&bare_wanted, &bare_name));
-            let near = distance * 2 <= bare_wanted.len().max(bare_name.len());
+            let near = distance * 5 <= bare_wanted.len().max(bare_name.len()) * 2;
             (near || contained).then_some((distance, name))
         })
         .collect();

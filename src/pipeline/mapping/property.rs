@@ -4,7 +4,7 @@ use super::error::{MappingFault, RowProblem};
 use crate::model::property::PropertyDefinition;
 use crate::values::binary::Blob;
 use crate::values::expression::{Columns, Expression, Header, Row};
-use crate::values::format::Format;
+use crate::values::format::{Format, InvalidValue};
 use csv::StringRecord;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -100,6 +100,12 @@ impl CompiledProperty {
             Source::Expression(expression) => only_column(expression),
             Source::Constant(_) => None,
         }
+    }
+
+    /// The text by which a reference finds a resource through this property: converted as the property's own values
+    /// are, so that base64 finds a GUID. `None` if it is empty.
+    pub fn reference<'r>(&self, raw: &'r str) -> Result<Option<Cow<'r, str>>, InvalidValue> {
+        self.format.convert_key(raw)
     }
 
     pub(super) fn source(&self) -> &Source {

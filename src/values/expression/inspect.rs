@@ -33,7 +33,7 @@ const MOST_STEPS: u64 = 10_000;
 const MOST_TEXTS: u64 = 256;
 
 /// CEL's standard functions that take part here. All are deterministic.
-const STANDARD: [&str; 25] = [
+pub(super) const STANDARD: [&str; 25] = [
     "bool",
     "bytes",
     "double",
@@ -286,8 +286,13 @@ impl<'e> Inspector<'e> {
     }
 
     fn error(&self, node: &IdedExpr, message: String) -> ExpressionError {
+        // in bytes; the place of a call is its bracket
         let start = self.places.offset_for(node.id).map_or(0, |(start, _)| start as usize);
-        let before: String = self.source.chars().take(start).collect();
+        let before = self.source.get(..start).unwrap_or_default();
+        let before = match &node.expr {
+            Expr::Call(call) => before.strip_suffix(&call.func_name).unwrap_or(before),
+            _ => before,
+        };
         ExpressionError {
             line: before.matches('\n').count() + 1,
             column: before.chars().rev().take_while(|&letter| letter != '\n').count() + 1,

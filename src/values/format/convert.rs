@@ -64,10 +64,9 @@ impl Conversion {
         })
     }
 
-    /// The value of a text that is trimmed and not empty. `None`: the source's way to say that there is no value.
+    /// The value of a text that is trimmed, not empty, and has no NUL. `None`: the source's way to say that there is no value.
     pub(super) fn convert<'a>(&self, text: Cow<'a, str>) -> Result<Option<Typed<'a>>, InvalidValue> {
         let value = match self {
-            Self::Text if text.contains('\0') => return Err(InvalidValue::nul(&text)),
             Self::Text => Typed::Text(text),
             Self::Integer => match text.parse() {
                 Ok(integer) => Typed::Integer(integer),
@@ -121,7 +120,7 @@ impl Conversion {
     }
 
     /// The value of a moment that an expression gave.
-    pub(super) fn from_moment(&self, moment: DateTime<Utc>) -> Result<Typed<'static>, InvalidValue> {
+    pub(super) fn convert_moment(&self, moment: DateTime<Utc>) -> Result<Typed<'static>, InvalidValue> {
         Ok(match self {
             Self::Day { zone, .. } => day_in(moment, *zone),
             _ => Typed::Text(Cow::Owned(write_moment(moment))),
