@@ -2,6 +2,7 @@
 
 pub mod backend;
 mod facts;
+pub mod copy;
 pub mod private;
 
 pub use facts::{Facts, facts};
@@ -9,7 +10,7 @@ pub use facts::{Facts, facts};
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool, PooledConnection};
-use diesel::{Connection, ConnectionError};
+use diesel::{Connection, ConnectionError, IntoSql};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use std::time::Duration;
 
@@ -67,6 +68,13 @@ pub fn migrate(url: &str) -> Result<(), DbError> {
         .map_err(|error| DbError::Migration(error.to_string()))?;
     connection.run_pending_migrations(MIGRATIONS).map_err(|error| DbError::Migration(error.to_string()))?;
     Ok(())
+}
+
+/// The database's clock: that of the transaction, where there is one. The only clock that leases, versions and history
+/// know.
+pub fn now(connection: &mut PgConnection) -> diesel::QueryResult<chrono::DateTime<chrono::Utc>> {
+    use diesel::RunQueryDsl;
+    diesel::select(diesel::dsl::now.into_sql::<diesel::sql_types::Timestamptz>()).get_result(connection)
 }
 
 const SESSION: &str = "set time zone 'UTC'; set client_min_messages = warning; set jit = off;";

@@ -6,6 +6,7 @@ pub mod account;
 pub mod association;
 pub mod audit;
 pub mod cause;
+pub mod change;
 pub mod claim;
 pub mod configuration;
 pub mod connection;

@@ -1,12 +1,22 @@
 //! What a run does: export, prepare, synchronize. [`run_task`] is the one entry.
 
+pub mod authority;
+pub mod causes;
+pub mod difference;
 pub mod export;
+pub mod groups;
+pub mod guards;
 pub mod mapping;
+pub mod pending;
+pub mod people;
+pub mod prepare;
 pub mod progress;
+pub mod synchronize;
 pub mod upload;
 
 use crate::db::{Db, DbError};
 use crate::model::claim::{Claim, Enqueue, FinishError};
+use crate::model::run::Stage;
 use crate::store::Store;
 use progress::{Progress, Stopped};
 use std::path::PathBuf;
@@ -77,6 +87,9 @@ impl TaskError {
 
 /// Works on the claimed stage to its end. `Ok`: the stage has written how it ended.
 pub fn run_task(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), TaskError> {
-    let _ = (context, claim, progress);
-    Ok(())
+    match claim.stage {
+        Stage::Export => export::run(context, claim, progress),
+        Stage::Prepare => prepare::run(context, claim, progress),
+        Stage::Synchronize => synchronize::run(context, claim, progress),
+    }
 }

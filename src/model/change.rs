@@ -1,0 +1,256 @@
+//! A change: one difference that a run proposes or has applied. What stands in `changes`, and the inserts of scopes that
+//! were loaded whole, read as one list.
+
+use super::guard::Operation;
+use super::run::Run;
+use diesel::pg::PgConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Integer, Jsonb, Nullable, Text};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// One change, as pages and `show --changes` list it.
+#[derive(Debug, Clone, PartialEq, Serialize, QueryableByName)]
+pub struct Change {
+    /// The entity type, for a change of a resource.
+    #[diesel(sql_type = Nullable<Text>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entity_type: Option<String>,
+    /// The association, for a change of a link.
+    #[diesel(sql_type = Nullable<Text>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub association: Option<String>,
+    /// Key of the resource, or of the link's `from` end.
+    #[diesel(sql_type = Text)]
+    pub key: String,
+    /// Key of the link's `to` end after the change.
+    #[diesel(sql_type = Nullable<Text>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_key: Option<String>,
+    /// Key of the link's `to` end before an update.
+    #[diesel(sql_type = Nullable<Text>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before_to_key: Option<String>,
+    /// `insert`, `update` or `delete`.
+    #[diesel(sql_type = Text)]
+    pub operation: String,
+    /// The properties that change, as they are.
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    pub before: Option<Value>,
+    /// The properties that change, as they will be; null: emptied.
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    pub after: Option<Value>,
+    /// Line of the source that brought it; 0 for links.
+    #[diesel(sql_type = Integer)]
+    #[serde(skip)]
+    pub line: i32,
+    /// The resource, or the link's `from` end.
+    #[diesel(sql_type = BigInt)]
+    #[serde(skip)]
+    pub resource_id: i64,
+    /// The person the resource is correlated with.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    #[serde(skip)]
+    pub person_id: Option<i64>,
+    /// Whether that person is made by this run.
+    #[diesel(sql_type = Bool)]
+    #[serde(skip)]
+    pub new_person: bool,
+    /// The place after which the next page begins.
+    #[diesel(sql_type = Text)]
+    #[serde(skip)]
+    pub cursor: String,
+}
+
+impl Change {
+    /// What happens, as a value.
+    pub fn operation(&self) -> Option<Operation> {
+        Operation::ALL.into_iter().find(|operation| operation.as_str() == self.operation)
+    }
+
+    /// Property, before and after, for each property that changes; the target's key for a link.
+    pub fn differences(&self) -> Vec<(String, Option<Value>, Option<Value>)> {
+        let none = Map::new();
+        let before = self.before.as_ref().and_then(Value::as_object).unwrap_or(&none);
+        let after = self.after.as_ref().and_then(Value::as_object).unwrap_or(&none);
+        let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let value = |map: &Map<String, Value>, name: &str| map.get(name).filter(|value| !value.is_null()).cloned();
+        names.into_iter().map(|name| (name.clone(), value(before, name), value(after, name))).collect()
+    }
+}
+
+/// Which changes are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct ChangeFilter {
+    /// An entity type's or association's name.
+    pub scope: Option<String>,
+    /// What they do.
+    pub operation: Option<Operation>,
+    /// A property that changes.
+    pub property: Option<String>,
+    /// The beginning of the key.
+    pub key: Option<String>,
+    /// The [`Change::cursor`] of the last one seen.
+    pub after: Option<String>,
+}
+
+/// How many changes of each operation a scope has, and of which properties.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, QueryableByName)]
+pub struct PropertyCount {
+    /// The entity type.
+    #[diesel(sql_type = Text)]
+    pub entity_type: String,
+    /// The property.
+    #[diesel(sql_type = Text)]
+    pub property: String,
+    /// Updates that change it.
+    #[diesel(sql_type = BigInt)]
+    pub count: i64,
+}
+
+/// A page of a run's changes: those listed one by one first, then the inserts of scopes that were loaded whole.
+pub fn page(
+    connection: &mut PgConnection,
+    run: &Run,
+    filter: &ChangeFilter,
+    limit: i64,
+) -> QueryResult<Vec<Change>> {
+    let whole = whole_scopes(connection, run)?;
+    let mut sources = vec![format!(
+        "(select e.name as entity_type, a.name as association, c.key, c.to_key, c.before_to_key, c.operation, c.before,
+                 c.after, c.line, coalesce(c.resource_id, c.from_id) as resource_id, c.person_id, c.new_person,
+                 'a' || lpad(c.seq::text, 12, '0') as cursor
+            from changes c
+            left join entity_types e on e.id = c.entity_type_id
+            left join associations a on a.id = c.association_id
+           where c.run_id = $1 and c.seq > $6 and {CONDITIONS}
+           order by c.seq limit $7)"
+    )];
+    for scope in &whole {
+        sources.push(scope.question());
+    }
+    let seen = filter.after.as_deref().unwrap_or("a0");
+    let listed_after = match seen.strip_prefix('a') {
+        Some(seq) => seq.parse().unwrap_or(0),
+        None => i64::MAX,
+    };
+    diesel::sql_query(format!(
+        "select * from ({}) changes where cursor > $8 collate \"C\" order by cursor collate \"C\" limit $7",
+        sources.join(" union all ")
+    ))
+    .bind::<Integer, _>(run.id.0)
+    .bind::<Nullable<Text>, _>(filter.scope.as_deref())
+    .bind::<Nullable<Text>, _>(filter.operation.map(Operation::as_str))
+    .bind::<Nullable<Text>, _>(filter.property.as_deref())
+    .bind::<Nullable<Text>, _>(filter.key.as_deref().map(|key| format!("{}%", like(key))))
+    .bind::<BigInt, _>(listed_after)
+    .bind::<BigInt, _>(limit)
+    .bind::<Text, _>(seen)
+    .load(connection)
+}
+
+/// Updates by entity type and property, the most first.
+pub fn properties(connection: &mut PgConnection, run: &Run) -> QueryResult<Vec<PropertyCount>> {
+    diesel::sql_query(
+        "select e.name as entity_type, property, count(*) as count
+           from changes c join entity_types e on e.id = c.entity_type_id, jsonb_object_keys(c.after) as property
+          where c.run_id = $1 and c.operation = 'update'
+          group by 1, 2 order by 3 desc, 1, 2",
+    )
+    .bind::<Integer, _>(run.id.0)
+    .load(connection)
+}
+
+/// The conditions of a [`ChangeFilter`] over `changes c`, `entity_types e` and `associations a`.
+const CONDITIONS: &str = "($2 is null or e.name = $2 or a.name = $2) and ($3 is null or c.operation = $3)
+  and ($4 is null or c.before ? $4 or c.after ? $4) and ($5 is null or c.key like $5)";
+
+/// A scope whose inserts stand in a table of their own.
+struct WholeScope {
+    table: String,
+    id: i32,
+    name: String,
+    links: bool,
+}
+
+impl WholeScope {
+    fn question(&self) -> String {
+        let (id, table) = (self.id, &self.table);
+        let name = self.name.replace('\'', "''");
+        let letter = if self.links { 'l' } else { 'r' };
+        if self.links {
+            // Keys of the ends are looked up for the page only.
+            format!(
+                "(select null, '{name}', coalesce(l.from_id::text, ''), l.to_id::text, null, 'insert', null::jsonb,
+                         null::jsonb, 0, l.from_id, null, false,
+                         '{letter}' || lpad('{id}', 9, '0') || lpad(l.from_id::text, 19, '0') || lpad(l.to_id::text, 19, '0')
+                    from {table} l
+                   where l.run_id = $1 and ($2 is null or $2 = '{name}') and ($3 is null or $3 = 'insert') and $4 is null
+                     and $5 is null and (l.from_id, l.to_id) > (
+                       case when $8 like '{letter}' || lpad('{id}', 9, '0') || '%' then substr($8, 11, 19)::bigint else 0 end,
+                       case when $8 like '{letter}' || lpad('{id}', 9, '0') || '%' then substr($8, 30, 19)::bigint else 0 end)
+                   order by l.from_id, l.to_id limit $7)"
+            )
+        } else {
+            format!(
+                "(select '{name}', null, r.key, null, null, 'insert', null::jsonb, r.attributes, r.line, r.id,
+                         r.person_id, r.person_id is not null, '{letter}' || lpad('{id}', 9, '0') || lpad(r.id::text, 19, '0')
+                    from {table} r
+                   where r.run_id = $1 and ($2 is null or $2 = '{name}') and ($3 is null or $3 = 'insert')
+                     and ($4 is null or r.attributes ? $4) and ($5 is null or r.key like $5)
+                     and r.id > case when $8 like '{letter}' || lpad('{id}', 9, '0') || '%'
+                                     then substr($8, 11)::bigint else 0 end
+                   order by r.id limit $7)"
+            )
+        }
+    }
+}
+
+/// The scopes that this run adds whole: pending tables before it is applied; afterwards the outbox tells which.
+fn whole_scopes(connection: &mut PgConnection, run: &Run) -> QueryResult<Vec<WholeScope>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Text)]
+        table_name: String,
+        #[diesel(sql_type = Integer)]
+        id: i32,
+        #[diesel(sql_type = Text)]
+        name: String,
+        #[diesel(sql_type = Bool)]
+        links: bool,
+    }
+    let rows: Vec<Row> = match (&run.pending_schema, run.applied_at) {
+        (Some(schema), None) => diesel::sql_query(
+            "select quote_ident(schemaname) || '.' || quote_ident(tablename) as table_name,
+                    substring(tablename from '\\d+$')::integer as id,
+                    coalesce(e.name, a.name) as name, tablename like 'links%' as links
+               from pg_tables
+               left join entity_types e on tablename like 'resources%' and e.id = substring(tablename from '\\d+$')::integer
+               left join associations a on tablename like 'links%' and a.id = substring(tablename from '\\d+$')::integer
+              where schemaname = $1 and tablename ~ '^(resources|links)_\\d+$' order by tablename desc",
+        )
+        .bind::<Text, _>(schema)
+        .load(connection)?,
+        (_, Some(_)) => diesel::sql_query(
+            "select case when e.id is null then 'links_' || a.id else 'resources_' || e.id end as table_name,
+                    coalesce(e.id, a.id) as id, coalesce(e.name, a.name) as name, e.id is null as links
+               from outbox o left join entity_types e on e.id = o.entity_type_id
+                             left join associations a on a.id = o.association_id and o.entity_type_id is null
+              where o.run_id = $1 and o.kind = 'scope' order by o.id",
+        )
+        .bind::<Integer, _>(run.id.0)
+        .load(connection)?,
+        _ => Vec::new(),
+    };
+    Ok(rows
+        .into_iter()
+        .map(|row| WholeScope { table: row.table_name, id: row.id, name: row.name, links: row.links })
+        .collect())
+}
+
+/// Text that stands for itself in a LIKE pattern.
+fn like(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}

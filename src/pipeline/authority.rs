@@ -1,0 +1,251 @@
+//! Authority: whose value a profile field has. Pure, so that prepare's forecast, synchronize and the page that explains
+//! a value say the same.
+//!
+//! Per profile field the sources are ordered; the first that has a value wins. Without an order they stand in the order
+//! in which the connectors were created, never in which they ran.
+
+use crate::model::entity_type::{OnMissing, OnReturn, UsersDefinition};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, HashMap};
+
+/// What decides: all entity types that represent users, and the order of sources per field.
+#[derive(Debug, Clone, Default)]
+pub struct Authority {
+    sources: HashMap<i32, Source>,
+    /// Field → connector → place in the field's own order.
+    orders: HashMap<String, HashMap<i32, usize>>,
+}
+
+/// An entity type that represents users.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The entity type's id.
+    pub entity_type: i32,
+    /// Its connector's id: ids rise in the order of creation.
+    pub connector: i32,
+    /// What its rows mean for persons.
+    pub users: UsersDefinition,
+}
+
+/// A stored user: what it says about a person.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Testimony {
+    /// The resource's id.
+    pub resource: i64,
+    /// Its entity type.
+    pub entity_type: i32,
+    /// The run that wrote it.
+    pub run: i32,
+    /// Line in the source.
+    pub line: i32,
+    /// Its properties.
+    pub attributes: Map<String, Value>,
+}
+
+/// Where a value is from. In JSON: `[connector, entity type, run, line]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "(i32, i32, i32, i32)", from = "(i32, i32, i32, i32)")]
+pub struct Provenance {
+    /// The connector.
+    pub connector: i32,
+    /// The entity type.
+    pub entity_type: i32,
+    /// The run that brought this value.
+    pub run: i32,
+    /// The line it stood in.
+    pub line: i32,
+}
+
+impl From<Provenance> for (i32, i32, i32, i32) {
+    fn from(from: Provenance) -> Self {
+        (from.connector, from.entity_type, from.run, from.line)
+    }
+}
+
+impl From<(i32, i32, i32, i32)> for Provenance {
+    fn from((connector, entity_type, run, line): (i32, i32, i32, i32)) -> Self {
+        Self { connector, entity_type, run, line }
+    }
+}
+
+/// One reason why a person can't sign in and is past.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Block {
+    /// The connector whose run blocked; none: a human.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connector: Option<i32>,
+    /// The entity type whose user is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entity_type: Option<i32>,
+    /// The run that blocked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<i32>,
+    /// The account that blocked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// Since when it counts; later than now while a grace period lasts.
+    pub since: DateTime<Utc>,
+    /// Why.
+    pub reason: String,
+}
+
+/// A person as far as runs decide it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Person {
+    /// Values by profile field.
+    pub fields: Map<String, Value>,
+    /// Where they are from.
+    pub provenance: BTreeMap<String, Provenance>,
+    /// Why it is blocked.
+    pub blocks: Vec<Block>,
+}
+
+impl Person {
+    /// Whether a run has made it past: a user that decided is missing.
+    pub fn is_past(&self, now: DateTime<Utc>) -> bool {
+        self.blocks.iter().any(|block| block.connector.is_some() && block.since <= now)
+    }
+
+    /// Whether it can't sign in.
+    pub fn is_blocked(&self, now: DateTime<Utc>) -> bool {
+        self.blocks.iter().any(|block| block.since <= now)
+    }
+}
+
+/// What becomes of a person.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fate {
+    /// It is as in here.
+    Stays(Person),
+    /// Its source's policy deletes it.
+    Deleted,
+}
+
+impl Authority {
+    /// From the entity types that represent users, and per profile field its connectors in order.
+    pub fn new(sources: Vec<Source>, orders: HashMap<String, Vec<i32>>) -> Self {
+        let place = |connectors: Vec<i32>| connectors.into_iter().zip(0..).collect();
+        Self {
+            sources: sources.into_iter().map(|source| (source.entity_type, source)).collect(),
+            orders: orders.into_iter().map(|(field, connectors)| (field, place(connectors))).collect(),
+        }
+    }
+
+    /// The entity types that represent users.
+    pub fn entity_types(&self) -> Vec<i32> {
+        let mut ids: Vec<i32> = self.sources.keys().copied().collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// All that is said about a field, the winner first, the losers in their order.
+    pub fn candidates<'t>(&self, field: &str, testimonies: &'t [Testimony]) -> Vec<(&'t Testimony, &'t Value)> {
+        let mut said: Vec<_> = testimonies
+            .iter()
+            .filter_map(|testimony| {
+                let source = self.sources.get(&testimony.entity_type)?;
+                let value = testimony.attributes.get(source.users.fields.get(field)?)?;
+                (!value.is_null()).then_some((testimony, value))
+            })
+            .collect();
+        said.sort_by_key(|(testimony, _)| (self.rank(field, testimony.entity_type), testimony.resource));
+        said
+    }
+
+    /// What follows for a person from what its users say. `before` is the person so far; `missing` are entity types
+    /// whose last user of this person goes with this run.
+    pub fn decide(
+        &self,
+        before: Option<&Person>,
+        testimonies: &[Testimony],
+        missing: &[i32],
+        run: i32,
+        now: DateTime<Utc>,
+    ) -> Fate {
+        let has_user = |entity_type: i32| testimonies.iter().any(|testimony| testimony.entity_type == entity_type);
+        let gone = || missing.iter().copied().filter(|&entity_type| !has_user(entity_type));
+        let policy = |entity_type: i32| self.sources.get(&entity_type).map(|source| source.users.on_missing);
+        if gone().any(|entity_type| policy(entity_type) == Some(OnMissing::Delete)) {
+            return Fate::Deleted;
+        }
+        let (fields, provenance) = self.values(before, testimonies, &has_user);
+        let mut blocks: Vec<Block> = before.map(|person| person.blocks.clone()).unwrap_or_default();
+        blocks.retain(|block| !self.is_lifted(block, testimonies));
+        for entity_type in gone() {
+            let Some(source) = self.sources.get(&entity_type) else { continue };
+            let known = blocks.iter().any(|block| block.entity_type == Some(entity_type));
+            if source.users.on_missing == OnMissing::Block && !known {
+                blocks.push(Block {
+                    connector: Some(source.connector),
+                    entity_type: Some(entity_type),
+                    run: Some(run),
+                    account: None,
+                    since: now + chrono::Days::new(u64::from(source.users.grace_days)),
+                    reason: "missing".into(),
+                });
+            }
+        }
+        Fate::Stays(Person { fields, provenance, blocks })
+    }
+
+    fn values(
+        &self,
+        before: Option<&Person>,
+        testimonies: &[Testimony],
+        has_user: &dyn Fn(i32) -> bool,
+    ) -> (Map<String, Value>, BTreeMap<String, Provenance>) {
+        let mut fields = Map::new();
+        let mut provenance = BTreeMap::new();
+        let mapped = testimonies.iter().filter_map(|testimony| self.sources.get(&testimony.entity_type));
+        let mut names: Vec<&String> = mapped.flat_map(|source| source.users.fields.keys()).collect();
+        names.extend(before.iter().flat_map(|person| person.provenance.keys()));
+        names.sort_unstable();
+        names.dedup();
+        for name in names {
+            let winner = self.candidates(name, testimonies).into_iter().next();
+            // A user that is gone keeps its say: the last values of a leaver stay, at the rank they had.
+            let kept = before.and_then(|person| Some((*person.provenance.get(name)?, person.fields.get(name)?)));
+            let kept_from_gone = kept.filter(|(from, _)| !has_user(from.entity_type));
+            let wins = match (&winner, &kept_from_gone) {
+                (Some((testimony, _)), Some((from, _))) => {
+                    self.rank(name, testimony.entity_type) <= self.rank(name, from.entity_type)
+                }
+                (winner, _) => winner.is_some(),
+            };
+            if let (true, Some((testimony, value))) = (wins, winner) {
+                // The run that brought a value is the one in which it became what it is, not the last that saw it.
+                let same = kept.filter(|(from, was)| from.entity_type == testimony.entity_type && *was == value);
+                provenance.insert(name.clone(), same.map_or_else(|| self.origin(testimony), |(from, _)| from));
+                fields.insert(name.clone(), value.clone());
+            } else if let Some((from, value)) = kept_from_gone {
+                provenance.insert(name.clone(), from);
+                fields.insert(name.clone(), value.clone());
+            }
+        }
+        (fields, provenance)
+    }
+
+    fn origin(&self, testimony: &Testimony) -> Provenance {
+        let connector = self.sources.get(&testimony.entity_type).map_or(0, |source| source.connector);
+        Provenance { connector, entity_type: testimony.entity_type, run: testimony.run, line: testimony.line }
+    }
+
+    fn is_lifted(&self, block: &Block, testimonies: &[Testimony]) -> bool {
+        testimonies.iter().any(|testimony| {
+            let Some(source) = self.sources.get(&testimony.entity_type) else { return false };
+            match source.users.on_return {
+                OnReturn::Never => false,
+                OnReturn::ByRun => block.entity_type == Some(testimony.entity_type),
+                OnReturn::Always => block.entity_type == Some(testimony.entity_type) || block.account.is_some(),
+            }
+        })
+    }
+
+    fn rank(&self, field: &str, entity_type: i32) -> (usize, i32, i32) {
+        let connector = self.sources.get(&entity_type).map_or(i32::MAX, |source| source.connector);
+        let own = self.orders.get(field).and_then(|order| order.get(&connector)).copied();
+        (own.unwrap_or(usize::MAX), connector, entity_type)
+    }
+}

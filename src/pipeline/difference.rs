@@ -1,0 +1,108 @@
+//! The difference: records read against resources stored, set-wise and streamed. Unchanged records never reach the
+//! database: the digest of their raw columns tells. What it keeps in memory is one entry per key, whatever the width of
+//! the records (see [`keys`]).
+//!
+//! ```text
+//! stored keys + digests ─┐
+//! extraction, 1st pass ──┴▶ keys: new, changed, unchanged, absent      (scan)
+//! tables of pairs ────────▶ per owner the sum of its pairs' digests     (pairs)
+//! extraction, 2nd pass ───▶ mapping of new and changed ─▶ changes, problems (records, unique)
+//! absent keys ────────────▶ deletes                                     (absent)
+//! owners that changed ────▶ links against what will be there            (links)
+//! ```
+
+pub mod absent;
+pub mod change_set;
+pub mod keys;
+pub mod links;
+pub mod marks;
+pub mod pairs;
+pub mod records;
+pub mod rows;
+pub mod scan;
+pub mod unique;
+
+use super::mapping::Mapper;
+use super::pending::Pending;
+use super::progress::Progress;
+use crate::model::counters::EntityTypeCounters;
+use crate::model::entity_type::EntityTypeDefinition;
+use crate::model::extraction::ExtractionFile;
+use crate::store::Store;
+use change_set::ChangeSet;
+use diesel::pg::PgConnection;
+use keys::{Keys, Slot};
+use std::collections::HashMap;
+
+/// What every pass works with.
+pub struct Work<'a> {
+    /// The run.
+    pub run: i32,
+    /// For questions to the stored state.
+    pub connection: &'a mut PgConnection,
+    /// Where the extraction is.
+    pub store: &'a Store,
+    /// Where the change set grows.
+    pub pending: &'a Pending,
+    /// The change set.
+    pub changes: ChangeSet<'a>,
+    /// What the page sees meanwhile.
+    pub progress: &'a Progress,
+}
+
+/// One entity type in a preparation.
+pub struct Scope<'a> {
+    /// Its id.
+    pub id: i32,
+    /// Its definition.
+    pub definition: &'a EntityTypeDefinition,
+    /// What was read.
+    pub file: &'a ExtractionFile,
+    /// Its mapping.
+    pub mapper: Mapper,
+    /// Its keys.
+    pub keys: Keys,
+    /// Rows that the second pass has to look at.
+    pub look: Rowset,
+    /// Digests of further different records with the same key.
+    pub conflicts: HashMap<Slot, Vec<u128>>,
+    /// Its figures.
+    pub counters: EntityTypeCounters,
+    /// Nothing is stored yet: new rows go into a pending table.
+    pub empty: bool,
+    /// A pending table was made.
+    pub pending: bool,
+    /// It is the `from` end of a table of pairs.
+    pub owns_pairs: bool,
+    /// The id of the next new resource.
+    pub next_id: i64,
+}
+
+/// A set of rows by position, one bit each.
+#[derive(Default)]
+pub struct Rowset {
+    bits: Vec<u64>,
+    count: u64,
+}
+
+impl Rowset {
+    /// Adds a row.
+    pub fn set(&mut self, ordinal: u32) {
+        let (word, bit) = (ordinal as usize / 64, ordinal % 64);
+        if word >= self.bits.len() {
+            self.bits.resize(word + 1, 0);
+        }
+        self.count += u64::from(self.bits[word] & (1 << bit) == 0);
+        self.bits[word] |= 1 << bit;
+    }
+
+    /// Whether a row is in it.
+    pub fn get(&self, ordinal: u32) -> bool {
+        self.bits.get(ordinal as usize / 64).is_some_and(|word| word & (1 << (ordinal % 64)) != 0)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+}

@@ -1,0 +1,436 @@
+//! Links, resolved against what will be there after the run: only of owners that changed, or whose targets do.
+
+use super::change_set::LinkChange;
+use super::keys::{Entry, Slot, flag};
+use super::pairs::{Association, Source, is_due};
+use super::records::identity;
+use super::rows::{Rows, source_line};
+use super::scan::key_digest;
+use super::{Scope, Work};
+use crate::db::copy::CopyIn;
+use crate::model::extraction::ExtractionFile;
+use crate::model::guard::Operation;
+use crate::model::problem::{Problem, ProblemCode};
+use crate::pipeline::TaskError;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+const BATCH: usize = 5000;
+
+/// Works out the links of all associations.
+pub fn resolve(
+    work: &mut Work<'_>,
+    associations: &mut [Association<'_>],
+    scopes: &mut [Scope<'_>],
+) -> Result<(), TaskError> {
+    work.changes.flush_changes()?;
+    for association in associations.iter_mut() {
+        follow_targets(work, association, scopes)?;
+    }
+    for from in 0..scopes.len() {
+        let of_columns = associations.iter_mut().filter(|one| one.from == from);
+        let of_columns: Vec<_> = of_columns.filter(|one| matches!(one.source, Source::Column(_))).collect();
+        resolve_columns(work, of_columns, from, scopes)?;
+    }
+    for association in associations.iter_mut() {
+        resolve_pairs(work, association, scopes)?;
+    }
+    Ok(())
+}
+
+/// Deletes the links of owners that are gone, and notes the owners whose targets are gone or found under another value.
+fn follow_targets(
+    work: &mut Work<'_>,
+    association: &mut Association<'_>,
+    scopes: &mut [Scope<'_>],
+) -> Result<(), TaskError> {
+    #[derive(QueryableByName)]
+    struct Touched {
+        #[diesel(sql_type = BigInt)]
+        from_id: i64,
+        #[diesel(sql_type = BigInt)]
+        to_id: i64,
+        #[diesel(sql_type = diesel::sql_types::Bool)]
+        owner_gone: bool,
+        #[diesel(sql_type = diesel::sql_types::Bool)]
+        target_gone: bool,
+        #[diesel(sql_type = Nullable<Text>)]
+        owner_key: Option<String>,
+    }
+    if association.empty {
+        return Ok(());
+    }
+    // From the few changes to the links they touch, by the two indexes of the association's partition.
+    let touched: Vec<Touched> = diesel::sql_query(format!(
+        "with moved as materialized (
+           select resource_id as id, operation = 'delete' as gone from {schema}.changes
+            where resource_id is not null and (operation = 'delete' or (operation = 'update' and after ? $3))
+         ), near as (
+           select l.from_id, l.to_id, true as owner_gone, false as target_gone
+             from moved join links l on l.from_id = moved.id where moved.gone and l.association_id = $1
+           union all
+           select l.from_id, l.to_id, false, moved.gone
+             from moved join links l on l.to_id = moved.id where l.association_id = $1
+         )
+         select from_id, to_id, bool_or(owner_gone) as owner_gone, bool_or(target_gone) as target_gone,
+                min(r.key) as owner_key
+           from near left join resources r on r.entity_type_id = $2 and r.id = near.from_id
+          group by from_id, to_id order by from_id, to_id",
+        schema = work.pending.schema
+    ))
+    .bind::<Integer, _>(association.id)
+    .bind::<Integer, _>(scopes[association.from].id)
+    .bind::<Text, _>(association.definition.match_property.as_deref().unwrap_or_default())
+    .load(work.connection)?;
+    for link in touched {
+        let delete = LinkChange {
+            association: association.id,
+            operation: Some(Operation::Delete),
+            from: link.from_id,
+            to: link.to_id,
+            before_to: None,
+        };
+        if link.owner_gone {
+            association.counters.deleted += 1;
+            work.changes.link(&delete)?;
+            continue;
+        }
+        let keys = &mut scopes[association.from].keys;
+        let Some(slot) = link.owner_key.as_deref().and_then(|key| keys.find(key_digest(key))) else { continue };
+        let entry = keys.get_mut(slot);
+        if !entry.has_any(flag::REJECTED | flag::CONFLICT) {
+            entry.set(flag::FORCED);
+        } else if link.target_gone {
+            // A protected record keeps its links, but not one that leads nowhere.
+            association.counters.deleted += 1;
+            work.changes.link(&delete)?;
+        }
+    }
+    Ok(())
+}
+
+fn resolve_columns(
+    work: &mut Work<'_>,
+    associations: Vec<&mut Association<'_>>,
+    from: usize,
+    scopes: &mut [Scope<'_>],
+) -> Result<(), TaskError> {
+    let due = |entry: &Entry| {
+        entry.has(flag::READ)
+            && !entry.has_any(flag::REJECTED | flag::CONFLICT)
+            && entry.has_any(flag::LINKS | flag::FORCED)
+    };
+    if associations.is_empty() || !scopes[from].keys.iter().any(|(_, entry)| due(entry)) {
+        return Ok(());
+    }
+    let mut resolvers = Vec::new();
+    for association in associations {
+        resolvers.push(Resolver::new(work, association, scopes)?);
+    }
+    let file = scopes[from].file;
+    work.progress.begin(format!("Linking {}", scopes[from].definition.title()), file.rows);
+    let mut rows = Rows::again(work.store, file, work.progress)?;
+    while let Some(row) = rows.next()? {
+        let Ok(Some(key)) = scopes[from].mapper.key(row.values) else { continue };
+        let Some(slot) = scopes[from].keys.find(key_digest(&key)) else { continue };
+        let entry = scopes[from].keys.get(slot);
+        if entry.ordinal != row.ordinal || !due(entry) {
+            continue;
+        }
+        let key = key.into_owned();
+        for resolver in &mut resolvers {
+            let Source::Column(position) = resolver.association.source else { continue };
+            let value = row.values.get(position).unwrap_or_default().trim();
+            resolver.owner(slot);
+            if !value.is_empty() {
+                let place = Place { file, line: source_line(file, row.extraction_line), column: position, key: &key };
+                resolver.pair(work, scopes, slot, value, &place)?;
+            }
+            resolver.flush_if_full(work, scopes)?;
+        }
+    }
+    resolvers.into_iter().try_for_each(|resolver| resolver.finish(work, scopes))
+}
+
+fn resolve_pairs(
+    work: &mut Work<'_>,
+    association: &mut Association<'_>,
+    scopes: &mut [Scope<'_>],
+) -> Result<(), TaskError> {
+    let Source::Pairs { file, from, to } = association.source else { return Ok(()) };
+    let owners = association.from;
+    if !scopes[owners].keys.iter().any(|(_, entry)| is_due(entry)) {
+        return Ok(());
+    }
+    let mut resolver = Resolver::new(work, association, scopes)?;
+    // An owner without any pair left has links to lose.
+    let stored: Vec<Slot> = scopes[owners]
+        .keys
+        .iter()
+        .filter(|(_, entry)| is_due(entry) && !entry.has(flag::NEW))
+        .map(|(slot, _)| slot)
+        .collect();
+    stored.into_iter().for_each(|slot| resolver.owner(slot));
+    work.progress.begin(format!("Linking {}", resolver.association.definition.title()), file.rows);
+    let mut rows = Rows::again(work.store, file, work.progress)?;
+    while let Some(row) = rows.next()? {
+        let owner = row.values.get(from).unwrap_or_default().trim();
+        let value = row.values.get(to).unwrap_or_default().trim();
+        let Some(slot) = scopes[owners].keys.find(key_digest(owner)) else { continue };
+        if value.is_empty() || !is_due(scopes[owners].keys.get(slot)) {
+            continue;
+        }
+        let place = Place { file, line: source_line(file, row.extraction_line), column: to, key: owner };
+        resolver.pair(work, scopes, slot, value, &place)?;
+    }
+    resolver.finish(work, scopes)
+}
+
+/// Where a pair stands, for its problem.
+struct Place<'a> {
+    file: &'a ExtractionFile,
+    line: u64,
+    column: usize,
+    key: &'a str,
+}
+
+/// Turns the pairs of one association into changes of links.
+struct Resolver<'r, 'a> {
+    association: &'r mut Association<'a>,
+    /// By value of the matched property, per `to` end; none where the key is matched.
+    matches: Option<Vec<HashMap<u128, i64>>>,
+    /// Stored owners, to be compared.
+    owners: Vec<Slot>,
+    /// Wanted links of stored owners: owner, target.
+    wanted: Vec<(Slot, i64)>,
+    load: Option<CopyIn>,
+}
+
+impl<'r, 'a> Resolver<'r, 'a> {
+    fn new(
+        work: &mut Work<'_>,
+        association: &'r mut Association<'a>,
+        scopes: &[Scope<'_>],
+    ) -> Result<Self, TaskError> {
+        let matches = match association.definition.match_property.clone() {
+            None => None,
+            Some(property) => {
+                let ends = association.to.iter();
+                Some(ends.map(|&end| values_after(work, &scopes[end], &property)).collect::<Result<_, _>>()?)
+            }
+        };
+        Ok(Self { association, matches, owners: Vec::new(), wanted: Vec::new(), load: None })
+    }
+
+    fn owner(&mut self, slot: Slot) {
+        if !self.association.empty {
+            self.owners.push(slot);
+        }
+    }
+
+    fn pair(
+        &mut self,
+        work: &mut Work<'_>,
+        scopes: &mut [Scope<'_>],
+        slot: Slot,
+        value: &str,
+        place: &Place<'_>,
+    ) -> Result<(), TaskError> {
+        let Some(target) = self.target(scopes, value) else {
+            let entry = scopes[self.association.from].keys.get_mut(slot);
+            entry.set(if matches!(self.association.source, Source::Column(_)) { flag::OPEN } else { flag::LINKS_OPEN });
+            return self.dangling(work, value, place);
+        };
+        if !self.association.empty {
+            self.wanted.push((slot, target));
+            return Ok(());
+        }
+        if self.load.is_none() {
+            self.load = Some(work.pending.load_links(self.association.id)?);
+        }
+        let owner = scopes[self.association.from].keys.get(slot).id;
+        if let Some(load) = &mut self.load {
+            load.row(4)?.int8(owner).int8(target).int4(self.association.id).int4(work.run);
+        }
+        work.changes.note(&[
+            b"link",
+            &self.association.id.to_be_bytes(),
+            b"insert",
+            &owner.to_be_bytes(),
+            &target.to_be_bytes(),
+        ]);
+        Ok(())
+    }
+
+    fn target(&self, scopes: &[Scope<'_>], value: &str) -> Option<i64> {
+        match &self.matches {
+            Some(ends) => {
+                let digest = key_digest(value);
+                ends.iter().find_map(|values| values.get(&digest).copied())
+            }
+            None => {
+                let digest = key_digest(value);
+                self.association.to.iter().find_map(|&end| {
+                    let keys = &scopes[end].keys;
+                    keys.find(digest).map(|slot| keys.get(slot)).filter(|entry| entry.will_exist()).map(|entry| entry.id)
+                })
+            }
+        }
+    }
+
+    fn dangling(&mut self, work: &mut Work<'_>, value: &str, place: &Place<'_>) -> Result<(), TaskError> {
+        self.association.counters.rejected += 1;
+        let definition = self.association.definition;
+        let ends = definition.to.names().collect::<Vec<_>>().join(" or ");
+        let problem = Problem {
+            scope: definition.name.clone(),
+            file: place.file.source_file.clone(),
+            line: Some(place.line),
+            column: place.file.header.get(place.column).cloned(),
+            key: Some(place.key.to_owned()),
+            value: Some(value.chars().take(200).collect()),
+            code: ProblemCode::DanglingReference,
+            message: format!(
+                "{} {:?} refers to {ends} {value:?}, which does not exist; the record itself is kept. Correct the \
+                 reference, or add what it refers to",
+                definition.from, place.key
+            ),
+        };
+        let whose = format!("{}\0{value}", place.key);
+        work.changes.problem(&problem, identity(&definition.name, whose.as_bytes()))
+    }
+
+    fn flush_if_full(&mut self, work: &mut Work<'_>, scopes: &[Scope<'_>]) -> Result<(), TaskError> {
+        if self.owners.len() >= BATCH { self.compare(work, scopes) } else { Ok(()) }
+    }
+
+    /// Compares wanted links with stored ones, owner by owner.
+    fn compare(&mut self, work: &mut Work<'_>, scopes: &[Scope<'_>]) -> Result<(), TaskError> {
+        #[derive(QueryableByName)]
+        struct Link {
+            #[diesel(sql_type = BigInt)]
+            from_id: i64,
+            #[diesel(sql_type = BigInt)]
+            to_id: i64,
+        }
+        let keys = &scopes[self.association.from].keys;
+        self.wanted.sort_unstable();
+        self.wanted.dedup();
+        self.owners.sort_unstable();
+        self.owners.dedup();
+        let mut wanted = std::mem::take(&mut self.wanted).into_iter().peekable();
+        for owners in std::mem::take(&mut self.owners).chunks(BATCH) {
+            let ids: Vec<i64> =
+                owners.iter().map(|&slot| keys.get(slot)).filter(|e| !e.has(flag::NEW)).map(|e| e.id).collect();
+            let links: Vec<Link> = diesel::sql_query(
+                "select from_id, to_id from links where association_id = $1 and from_id = any($2)",
+            )
+            .bind::<Integer, _>(self.association.id)
+            .bind::<Array<BigInt>, _>(ids)
+            .load(work.connection)?;
+            let mut stored: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
+            for link in links {
+                stored.entry(link.from_id).or_default().insert(link.to_id);
+            }
+            for &owner in owners {
+                let mut targets = BTreeSet::new();
+                while let Some((_, target)) = wanted.next_if(|(slot, _)| *slot == owner) {
+                    targets.insert(target);
+                }
+                let id = keys.get(owner).id;
+                self.differ(work, id, &stored.remove(&id).unwrap_or_default(), &targets)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn differ(
+        &mut self,
+        work: &mut Work<'_>,
+        owner: i64,
+        stored: &BTreeSet<i64>,
+        wanted: &BTreeSet<i64>,
+    ) -> Result<(), TaskError> {
+        let mut gone = stored.difference(wanted).copied();
+        let mut new = wanted.difference(stored).copied();
+        let change = |operation, to, before_to| LinkChange {
+            association: self.association.id,
+            operation: Some(operation),
+            from: owner,
+            to,
+            before_to,
+        };
+        let single = self.association.definition.cardinality.is_single_valued();
+        loop {
+            let change = match (gone.next(), new.next()) {
+                (None, None) => return Ok(()),
+                (Some(before), Some(to)) if single => {
+                    self.association.counters.updated += 1;
+                    change(Operation::Update, to, Some(before))
+                }
+                (Some(before), Some(to)) => {
+                    self.association.counters.deleted += 1;
+                    self.association.counters.inserted += 1;
+                    work.changes.link(&change(Operation::Delete, before, None))?;
+                    change(Operation::Insert, to, None)
+                }
+                (Some(before), None) => {
+                    self.association.counters.deleted += 1;
+                    change(Operation::Delete, before, None)
+                }
+                (None, Some(to)) => {
+                    self.association.counters.inserted += 1;
+                    change(Operation::Insert, to, None)
+                }
+            };
+            work.changes.link(&change)?;
+        }
+    }
+
+    fn finish(mut self, work: &mut Work<'_>, scopes: &[Scope<'_>]) -> Result<(), TaskError> {
+        if let Some(load) = self.load.take() {
+            let rows = load.rows();
+            work.progress.begin(format!("Indexing {}", self.association.definition.title()), 0);
+            let dropped = work.pending.index_links(load.finish()?, self.association.id)?;
+            self.association.counters.inserted += rows - dropped;
+            return Ok(());
+        }
+        self.compare(work, scopes)
+    }
+}
+
+/// The values of a unique property after the run, of all resources of a scope.
+fn values_after(work: &mut Work<'_>, scope: &Scope<'_>, property: &str) -> Result<HashMap<u128, i64>, TaskError> {
+    #[derive(QueryableByName)]
+    struct Held {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+        #[diesel(sql_type = Text)]
+        value: String,
+    }
+    let schema = &work.pending.schema;
+    let pending = if scope.pending {
+        format!("union all select id, attributes ->> $2 from {schema}.resources_{}", scope.id)
+    } else {
+        String::new()
+    };
+    let question = diesel::sql_query(format!(
+        "select id, value from (
+           select r.id, case when c.after ? $2 then c.after ->> $2 else r.attributes ->> $2 end as value
+             from resources r left join {schema}.changes c on c.resource_id = r.id
+            where r.entity_type_id = $1 and c.operation is distinct from 'delete'
+           union all
+           select resource_id, after ->> $2 from {schema}.changes where entity_type_id = $1 and operation = 'insert'
+           {pending}
+         ) held where value is not null"
+    ))
+    .bind::<Integer, _>(scope.id)
+    .bind::<Text, _>(property);
+    let mut values = HashMap::new();
+    for held in question.load_iter::<Held, diesel::pg::PgRowByRowLoadingMode>(work.connection)? {
+        let held = held?;
+        values.insert(key_digest(&held.value), held.id);
+    }
+    Ok(values)
+}

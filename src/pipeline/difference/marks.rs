@@ -1,0 +1,82 @@
+//! Digests: written for what is settled, withheld from what stays open.
+
+use super::keys::{Entry, flag};
+use super::{Scope, Work};
+use crate::pipeline::TaskError;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Integer, Nullable, Uuid as SqlUuid};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+const BATCH: usize = 5000;
+
+/// Withholds the digests of records that turned out to leave something open after they were written, and marks stored
+/// records whose digests changed although their values did not.
+pub fn settle(work: &mut Work<'_>, scope: &Scope<'_>) -> Result<(), TaskError> {
+    withhold(work, scope, flag::OPEN, "digest")?;
+    withhold(work, scope, flag::LINKS_OPEN, "links_digest")?;
+    mark(work, scope)
+}
+
+fn withhold(work: &mut Work<'_>, scope: &Scope<'_>, open: u16, column: &str) -> Result<(), TaskError> {
+    let written = |entry: &&Entry| entry.has(open | flag::WRITTEN) && !entry.has(flag::REJECTED);
+    let ids: Vec<i64> = scope.keys.iter().map(|(_, entry)| entry).filter(written).map(|entry| entry.id).collect();
+    let schema = &work.pending.schema;
+    let statement = if scope.pending {
+        format!("update {schema}.resources_{} set {column} = null where id = any($1)", scope.id)
+    } else {
+        format!("update {schema}.changes set {column} = null where resource_id = any($1)")
+    };
+    for ids in ids.chunks(BATCH) {
+        diesel::sql_query(&statement).bind::<Array<BigInt>, _>(ids).execute(work.connection)?;
+    }
+    Ok(())
+}
+
+fn mark(work: &mut Work<'_>, scope: &Scope<'_>) -> Result<(), TaskError> {
+    #[derive(QueryableByName)]
+    struct Stored {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+        #[diesel(sql_type = Nullable<SqlUuid>)]
+        digest: Option<Uuid>,
+        #[diesel(sql_type = Nullable<SqlUuid>)]
+        links_digest: Option<Uuid>,
+    }
+    let owns_pairs = scope.owns_pairs;
+    let doubtful = |entry: &&Entry| {
+        let own = entry.has(flag::LOOK) && !entry.has(flag::UNKNOWN | flag::OPEN)
+            || entry.has(flag::OPEN) && !entry.has(flag::UNKNOWN);
+        let links = owns_pairs
+            && (entry.links != 0
+                || entry.has(flag::LINKS_OPEN) != entry.has(flag::LINKS_UNKNOWN));
+        entry.has(flag::READ)
+            && !entry.has_any(flag::NEW | flag::REJECTED | flag::CONFLICT | flag::WRITTEN)
+            && (own || links)
+    };
+    let entries: Vec<&Entry> = scope.keys.iter().map(|(_, entry)| entry).filter(doubtful).collect();
+    for batch in entries.chunks(BATCH) {
+        let ids: Vec<i64> = batch.iter().map(|entry| entry.id).collect();
+        let rows: Vec<Stored> = diesel::sql_query(
+            "select id, digest, links_digest from resources where entity_type_id = $1 and id = any($2)",
+        )
+        .bind::<Integer, _>(scope.id)
+        .bind::<Array<BigInt>, _>(ids)
+        .load(work.connection)?;
+        let stored: HashMap<i64, Stored> = rows.into_iter().map(|row| (row.id, row)).collect();
+        for entry in batch {
+            let Some(row) = stored.get(&entry.id) else { continue };
+            let (was, links_was) = (row.digest.map(|d| d.as_u128()), row.links_digest.map(|d| d.as_u128()));
+            let digest = (!entry.has(flag::OPEN)).then_some(entry.digest);
+            let links = if owns_pairs && !entry.has(flag::LINKS_OPEN) {
+                Some(links_was.unwrap_or(0).wrapping_add(entry.links))
+            } else {
+                None
+            };
+            if (digest, links) != (was, links_was) {
+                work.changes.mark(scope.id, entry.id, digest, links)?;
+            }
+        }
+    }
+    Ok(())
+}

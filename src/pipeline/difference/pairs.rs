@@ -1,0 +1,111 @@
+//! Tables of pairs: per owner the sum of its pairs' digests, so that owners whose set did not change are never resolved.
+
+use super::keys::flag;
+use super::rows::{Rows, source_line};
+use super::scan::key_digest;
+use super::{Scope, Work};
+use crate::model::association::AssociationDefinition;
+use crate::model::counters::AssociationCounters;
+use crate::model::extraction::ExtractionFile;
+use crate::model::problem::{Problem, ProblemCode};
+use crate::pipeline::TaskError;
+use crate::values::digest::Digest;
+use std::hash::Hasher;
+
+/// One association in a preparation.
+pub struct Association<'a> {
+    /// Its id.
+    pub id: i32,
+    /// Its definition.
+    pub definition: &'a AssociationDefinition,
+    /// Its `from` end among the scopes.
+    pub from: usize,
+    /// Its `to` ends among the scopes, in order.
+    pub to: Vec<usize>,
+    /// Where its pairs come from.
+    pub source: Source<'a>,
+    /// No link is stored yet: new links go into a pending table.
+    pub empty: bool,
+    /// Its figures.
+    pub counters: AssociationCounters,
+}
+
+/// Where pairs come from.
+pub enum Source<'a> {
+    /// A column of the `from` end's rows; its position.
+    Column(usize),
+    /// A table of pairs; the positions of its two columns.
+    Pairs {
+        /// The table.
+        file: &'a ExtractionFile,
+        /// The column with the key of the `from` end.
+        from: usize,
+        /// The column that finds the `to` end.
+        to: usize,
+    },
+}
+
+impl Association<'_> {
+    /// Seeds the digests of its pairs: another association or another way to match makes other digests.
+    fn seed(&self) -> u64 {
+        let mut hasher = xxhash_rust::xxh3::Xxh3::new();
+        for part in std::iter::once(self.definition.name.as_str())
+            .chain(self.definition.to.names())
+            .chain(self.definition.match_property.as_deref())
+        {
+            hasher.write(part.as_bytes());
+            hasher.write_u8(0);
+        }
+        hasher.finish()
+    }
+}
+
+/// Adds up the pairs of each owner. Pairs whose owner is unknown are problems.
+pub fn add_up(
+    work: &mut Work<'_>,
+    association: &mut Association<'_>,
+    scopes: &mut [Scope<'_>],
+) -> Result<(), TaskError> {
+    let Source::Pairs { file, from, to } = association.source else { return Ok(()) };
+    let seed = association.seed();
+    work.progress.begin(format!("Comparing {}", association.definition.title()), file.rows);
+    let mut rows = Rows::verified(work.store, file, work.progress)?;
+    while let Some(row) = rows.next()? {
+        let (owner, value) = (row.values.get(from).unwrap_or_default().trim(), row.values.get(to).unwrap_or_default());
+        let scope = &mut scopes[association.from];
+        if let Some(slot) = scope.keys.find(key_digest(owner)) {
+            let digest = Digest::of_fields(seed, std::iter::once(value.trim().as_bytes()));
+            let entry = scope.keys.get_mut(slot);
+            entry.links = entry.links.wrapping_add(digest.0);
+            continue;
+        }
+        let line = source_line(file, row.extraction_line);
+        let (owner, value) = (owner.to_owned(), value.trim().to_owned());
+        association.counters.rejected += 1;
+        let problem = Problem {
+            scope: association.definition.name.clone(),
+            file: file.source_file.clone(),
+            line: Some(line),
+            column: file.header.get(from).cloned(),
+            key: Some(owner.clone()),
+            value: Some(owner.clone()),
+            code: ProblemCode::DanglingReference,
+            message: format!(
+                "{} {owner:?} does not exist, so it can't be linked with {} {value:?}; correct the pair, or add the \
+                 record",
+                association.definition.from,
+                association.definition.to.names().collect::<Vec<_>>().join(" or "),
+            ),
+        };
+        let whose = format!("{owner}\0{value}");
+        work.changes.problem(&problem, super::records::identity(&association.definition.name, whose.as_bytes()))?;
+    }
+    Ok(())
+}
+
+/// Whether the pairs of the record in `entry` have to be resolved anew.
+pub fn is_due(entry: &super::keys::Entry) -> bool {
+    entry.has(flag::READ)
+        && !entry.has_any(flag::REJECTED | flag::CONFLICT)
+        && (entry.links != 0 || entry.has_any(flag::NEW | flag::LINKS_UNKNOWN | flag::FORCED))
+}

@@ -1,0 +1,400 @@
+//! Second pass: maps the records that have to be looked at, and turns them into inserts, updates or problems.
+
+use super::change_set::ResourceChange;
+use super::keys::{Slot, flag};
+use super::rows::{Rows, source_line};
+use super::scan::key_digest;
+use super::unique::Claims;
+use super::{Scope, Work};
+use crate::db::copy::CopyIn;
+use crate::model::guard::Operation;
+use crate::model::problem::{Problem, ProblemCode};
+use crate::pipeline::TaskError;
+use crate::pipeline::mapping::{Record, RowProblem};
+use crate::pipeline::people::correlation::{Correlator, Match, User};
+use crate::values::digest::Digest;
+use diesel::pg::PgConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Bytea, Integer, Jsonb, Nullable, Text, Uuid as SqlUuid};
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// Records per question to the database.
+const BATCH: usize = 2000;
+
+/// A record that passed the mapping.
+struct Accepted {
+    slot: Slot,
+    key: String,
+    line: u64,
+    record: Record,
+}
+
+/// Maps all records that have to be looked at.
+pub fn map(work: &mut Work<'_>, scope: &mut Scope<'_>, correlator: Option<&mut Correlator>) -> Result<(), TaskError> {
+    let mut writer = Writer { claims: Claims::new(scope), correlator, pending: None, batch: Vec::new() };
+    let mut rows = Rows::again(work.store, scope.file, work.progress)?;
+    while let Some(row) = rows.next()? {
+        if !scope.look.get(row.ordinal) {
+            continue;
+        }
+        let line = source_line(scope.file, row.extraction_line);
+        let read = Read { line, digest: scope.mapper.digest(row.values).0.max(1) };
+        match examine(scope, row.values) {
+            Verdict::OutOfScope => scope.counters.out_of_scope += 1,
+            Verdict::Rejected { slot, key, problems } => reject(work, scope, &read, slot, key, problems)?,
+            Verdict::Accepted { slot, key, record } => {
+                writer.batch.push(Accepted { slot, key, line, record });
+                if writer.batch.len() >= BATCH {
+                    writer.flush(work, scope)?;
+                }
+            }
+        }
+    }
+    writer.flush(work, scope)?;
+    if let Some(copy) = writer.pending.take() {
+        let unique: Vec<&str> = unique_properties(scope);
+        work.pending.index_resources(copy.finish()?, scope.id, scope.definition.represents, &unique)?;
+        scope.pending = true;
+    }
+    writer.claims.settle(work, scope)
+}
+
+/// Where a row stands and what it is, for its problems.
+struct Read {
+    line: u64,
+    digest: u128,
+}
+
+enum Verdict {
+    OutOfScope,
+    Rejected { slot: Option<Slot>, key: Option<String>, problems: Vec<RowProblem> },
+    Accepted { slot: Slot, key: String, record: Record },
+}
+
+fn examine(scope: &Scope<'_>, values: &csv::StringRecord) -> Verdict {
+    let key = scope.mapper.key(values);
+    let (slot, key_text) = match &key {
+        Ok(Some(text)) => (scope.keys.find(key_digest(text)), Some(text.clone().into_owned())),
+        _ => (None, None),
+    };
+    let rejected = |problems| Verdict::Rejected { slot, key: key_text.clone(), problems };
+    match scope.mapper.in_scope(values) {
+        Ok(true) => {}
+        Ok(false) => return Verdict::OutOfScope,
+        Err(problem) => return rejected(vec![problem]),
+    }
+    let key_column = || scope.definition.key().and_then(|property| property.column.clone());
+    match &key {
+        Ok(Some(_)) => {}
+        Ok(None) => {
+            let message = "the record has no key, so it can't be told whose it is; give it one at the source";
+            let problem = RowProblem {
+                code: ProblemCode::MissingKey,
+                column: key_column(),
+                value: None,
+                message: message.into(),
+            };
+            return rejected(vec![problem]);
+        }
+        Err(problem) => return rejected(vec![problem.clone()]),
+    }
+    let (Some(found), Some(text)) = (slot, key_text.clone()) else { return rejected(Vec::new()) };
+    if scope.keys.get(found).has(flag::CONFLICT) {
+        let message = format!(
+            "several different records have the key {text}; all of them are left out and what is stored stays. Leave \
+             one of them at the source"
+        );
+        let problem =
+            RowProblem { code: ProblemCode::DuplicateKey, column: key_column(), value: Some(text), message };
+        return rejected(vec![problem]);
+    }
+    match scope.mapper.record(values) {
+        Ok(record) => Verdict::Accepted { slot: found, key: text, record },
+        Err(problems) => rejected(problems),
+    }
+}
+
+fn reject(
+    work: &mut Work<'_>,
+    scope: &mut Scope<'_>,
+    read: &Read,
+    slot: Option<Slot>,
+    key: Option<String>,
+    problems: Vec<RowProblem>,
+) -> Result<(), TaskError> {
+    scope.counters.rejected += 1;
+    if let Some(slot) = slot {
+        scope.keys.get_mut(slot).set(flag::REJECTED);
+    }
+    // The same record rejected again is no news: known by its key, or by its content where it has none.
+    let whose = key.as_deref().map_or_else(|| read.digest.to_be_bytes().to_vec(), |key| key.as_bytes().to_vec());
+    let identity = identity(&scope.definition.name, &whose);
+    for problem in problems {
+        let problem = Problem {
+            scope: scope.definition.name.clone(),
+            file: scope.file.source_file.clone(),
+            line: Some(read.line),
+            column: problem.column,
+            key: key.clone(),
+            value: problem.value,
+            code: problem.code,
+            message: problem.message,
+        };
+        work.changes.problem(&problem, identity)?;
+    }
+    Ok(())
+}
+
+/// By what a problem is known in the next run.
+pub fn identity(scope: &str, whose: &[u8]) -> u128 {
+    Digest::of_fields(2, [scope.as_bytes(), whose].into_iter()).0
+}
+
+/// The unique properties of an entity type, its key aside.
+pub fn unique_properties<'s>(scope: &Scope<'s>) -> Vec<&'s str> {
+    let properties = scope.definition.properties.iter();
+    properties.filter(|property| property.unique && !property.key).map(|property| property.name.as_str()).collect()
+}
+
+struct Writer<'c, 'd> {
+    claims: Claims,
+    correlator: Option<&'c mut Correlator<'d>>,
+    pending: Option<CopyIn>,
+    batch: Vec<Accepted>,
+}
+
+impl Writer<'_, '_> {
+    fn flush(&mut self, work: &mut Work<'_>, scope: &mut Scope<'_>) -> Result<(), TaskError> {
+        let batch = std::mem::take(&mut self.batch);
+        store_blobs(work.connection, &batch)?;
+        let (new, known): (Vec<_>, Vec<_>) =
+            batch.into_iter().partition(|accepted| scope.keys.get(accepted.slot).has(flag::NEW));
+        self.insert(work, scope, &new)?;
+        self.update(work, scope, &known)
+    }
+
+    fn insert(&mut self, work: &mut Work<'_>, scope: &mut Scope<'_>, new: &[Accepted]) -> Result<(), TaskError> {
+        if new.is_empty() {
+            return Ok(());
+        }
+        let matches = self.correlate(work, scope, new, &[])?;
+        let mut json = Vec::new();
+        for (accepted, matched) in new.iter().zip(matches) {
+            let id = scope.next_id;
+            scope.next_id += 1;
+            let entry = scope.keys.get_mut(accepted.slot);
+            entry.id = id;
+            entry.set(flag::LINKS | flag::WRITTEN);
+            let (person, new_person) = doubt(work, scope, accepted, matched)?;
+            let entry = scope.keys.get(accepted.slot);
+            let digest = (!entry.has(flag::OPEN)).then_some(entry.digest);
+            let links = scope.owns_pairs.then_some(entry.links);
+            json.clear();
+            accepted.record.write_json(&scope.mapper, &mut json);
+            self.claims.new_record(scope, accepted.slot, &accepted.record, None);
+            scope.counters.inserted += 1;
+            let line = i32::try_from(accepted.line).unwrap_or(i32::MAX);
+            if scope.empty {
+                if self.pending.is_none() {
+                    self.pending = Some(work.pending.load_resources(scope.id)?);
+                }
+                let Some(copy) = &mut self.pending else { continue };
+                copy.row(9)?
+                    .int8(id)
+                    .int8_or_null(person)
+                    .uuid_or_null(digest)
+                    .uuid_or_null(links)
+                    .int4(scope.id)
+                    .int4(work.run)
+                    .int4(line)
+                    .text(&accepted.key)
+                    .jsonb(&json);
+                work.changes.note(&[b"resource", &scope.id.to_be_bytes(), b"insert", accepted.key.as_bytes(), &json]);
+            } else {
+                work.changes.resource(&ResourceChange {
+                    entity_type: scope.id,
+                    operation: Some(Operation::Insert),
+                    id,
+                    key: &accepted.key,
+                    line,
+                    person,
+                    new_person,
+                    digest,
+                    links_digest: links,
+                    before: None,
+                    after: Some(&json),
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn update(&mut self, work: &mut Work<'_>, scope: &mut Scope<'_>, known: &[Accepted]) -> Result<(), TaskError> {
+        if known.is_empty() {
+            return Ok(());
+        }
+        let mut stored = stored(work.connection, scope, known)?;
+        let nobody: Vec<bool> = known
+            .iter()
+            .map(|accepted| scope.keys.get(accepted.slot).has(flag::NOBODY))
+            .collect();
+        let searching: Vec<usize> = (0..known.len()).filter(|&index| nobody[index]).collect();
+        let matches = self.correlate(work, scope, known, &searching)?;
+        let mut matches: HashMap<usize, Match> = searching.into_iter().zip(matches).collect();
+
+        for (index, accepted) in known.iter().enumerate() {
+            scope.keys.get_mut(accepted.slot).set(flag::LINKS);
+            let id = scope.keys.get(accepted.slot).id;
+            let Some(row) = stored.remove(&id) else { continue };
+            let (person, new_person) = match matches.remove(&index) {
+                Some(matched) if self.correlator.is_some() => doubt(work, scope, accepted, matched)?,
+                _ => (row.person_id, false),
+            };
+            let now = accepted.record.to_map(&scope.mapper);
+            self.claims.new_record(scope, accepted.slot, &accepted.record, Some(&row.attributes));
+            let (before, after) = differing(&row.attributes, &now);
+            if after.is_empty() && person == row.person_id {
+                scope.counters.unchanged += 1;
+                continue;
+            }
+            scope.counters.updated += 1;
+            let entry = scope.keys.get_mut(accepted.slot);
+            entry.set(flag::WRITTEN);
+            let links = row.links_digest.map_or(0, |digest| digest.as_u128()).wrapping_add(entry.links);
+            let digest = (!entry.has(flag::OPEN)).then_some(entry.digest);
+            work.changes.resource(&ResourceChange {
+                entity_type: scope.id,
+                operation: Some(Operation::Update),
+                id,
+                key: &accepted.key,
+                line: i32::try_from(accepted.line).unwrap_or(i32::MAX),
+                person,
+                new_person,
+                digest,
+                links_digest: scope.owns_pairs.then_some(links),
+                before: Some(&json(&before)),
+                after: Some(&json(&after)),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Finds the persons of users: all of `accepted`, or those at `only` where it is not empty.
+    fn correlate(
+        &mut self,
+        work: &mut Work<'_>,
+        scope: &Scope<'_>,
+        accepted: &[Accepted],
+        only: &[usize],
+    ) -> Result<Vec<Match>, TaskError> {
+        let Some(correlator) = &mut self.correlator else { return Ok(accepted.iter().map(|_| Match::None).collect()) };
+        let user = |accepted: &Accepted| User {
+            key: accepted.key.clone(),
+            values: accepted.record.to_map(&scope.mapper),
+        };
+        let users: Vec<User> = if accepted.iter().all(|one| scope.keys.get(one.slot).has(flag::NEW)) {
+            accepted.iter().map(user).collect()
+        } else {
+            only.iter().filter_map(|&index| accepted.get(index)).map(user).collect()
+        };
+        Ok(correlator.correlate(work.connection, &scope.keys, &users)?)
+    }
+}
+
+/// Turns a match into a correlation, or into a problem that keeps the record's digest from being stored.
+fn doubt(
+    work: &mut Work<'_>,
+    scope: &mut Scope<'_>,
+    accepted: &Accepted,
+    matched: Match,
+) -> Result<(Option<i64>, bool), TaskError> {
+    let (code, message) = match matched {
+        Match::None => return Ok((None, false)),
+        Match::Existing(person) => return Ok((Some(person), false)),
+        Match::New(person) => return Ok((Some(person), true)),
+        Match::Doubtful { code, message } => (code, message),
+    };
+    scope.keys.get_mut(accepted.slot).set(flag::OPEN);
+    let problem = Problem {
+        scope: scope.definition.name.clone(),
+        file: scope.file.source_file.clone(),
+        line: Some(accepted.line),
+        column: None,
+        key: Some(accepted.key.clone()),
+        value: None,
+        code,
+        message,
+    };
+    work.changes.problem(&problem, identity(&scope.definition.name, accepted.key.as_bytes()))?;
+    Ok((None, false))
+}
+
+#[derive(QueryableByName)]
+struct Stored {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    person_id: Option<i64>,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    links_digest: Option<Uuid>,
+    #[diesel(sql_type = Jsonb)]
+    attributes: Value,
+}
+
+fn stored(
+    connection: &mut PgConnection,
+    scope: &Scope<'_>,
+    known: &[Accepted],
+) -> Result<HashMap<i64, Stored>, TaskError> {
+    let ids: Vec<i64> = known.iter().map(|accepted| scope.keys.get(accepted.slot).id).collect();
+    let rows: Vec<Stored> = diesel::sql_query(
+        "select id, person_id, links_digest, attributes from resources where entity_type_id = $1 and id = any($2)",
+    )
+    .bind::<Integer, _>(scope.id)
+    .bind::<Array<BigInt>, _>(ids)
+    .load(connection)?;
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+}
+
+/// The properties that differ, as they are and as they will be; null where there is no value.
+fn differing(stored: &Value, now: &Map<String, Value>) -> (Map<String, Value>, Map<String, Value>) {
+    let none = Map::new();
+    let stored = stored.as_object().unwrap_or(&none);
+    let (mut before, mut after) = (Map::new(), Map::new());
+    for (name, value) in now {
+        let was = stored.get(name);
+        if was != Some(value) {
+            before.insert(name.clone(), was.cloned().unwrap_or(Value::Null));
+            after.insert(name.clone(), value.clone());
+        }
+    }
+    for (name, value) in stored.iter().filter(|(name, _)| !now.contains_key(*name)) {
+        before.insert(name.clone(), value.clone());
+        after.insert(name.clone(), Value::Null);
+    }
+    (before, after)
+}
+
+fn json(map: &Map<String, Value>) -> Vec<u8> {
+    // A map of JSON values always has a JSON form.
+    serde_json::to_vec(map).unwrap_or_else(|_| b"{}".to_vec())
+}
+
+/// Stores large values by content. They belong to nobody until the change set is applied.
+fn store_blobs(connection: &mut PgConnection, batch: &[Accepted]) -> Result<(), TaskError> {
+    let blobs: Vec<_> = batch.iter().flat_map(|accepted| &accepted.record.blobs).collect();
+    if blobs.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = blobs.iter().map(|blob| blob.sha256.as_str()).collect();
+    let contents: Vec<&[u8]> = blobs.iter().map(|blob| blob.content.as_slice()).collect();
+    diesel::sql_query(
+        "insert into blobs (sha256, content) select * from unnest($1, $2) as blob (sha256, content) on conflict do nothing",
+    )
+    .bind::<Array<Text>, _>(names)
+    .bind::<Array<Bytea>, _>(contents)
+    .execute(connection)?;
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! First pass: which keys are stored, which are read, and which records have to be looked at.
+
+use super::Scope;
+use super::keys::{Keys, Slot, flag};
+use super::rows::Rows;
+use crate::pipeline::TaskError;
+use crate::pipeline::progress::Progress;
+use crate::store::Store;
+use crate::values::digest::Digest;
+use diesel::pg::{PgConnection, PgRowByRowLoadingMode};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Integer, Nullable, Text, Uuid as SqlUuid};
+use uuid::Uuid;
+
+/// Seeds digests of keys, so that they never pass for digests of anything else.
+const KEY_SEED: u64 = 0x6b65_79;
+
+/// The digest under which a key is kept.
+pub fn key_digest(key: &str) -> u128 {
+    Digest::of_fields(KEY_SEED, std::iter::once(key.as_bytes())).0
+}
+
+/// Reads the keys of all stored resources of the scope, with their digests.
+pub fn stored(connection: &mut PgConnection, scope: &mut Scope<'_>, rows: u64) -> Result<(), TaskError> {
+    #[derive(QueryableByName)]
+    struct Count {
+        #[diesel(sql_type = BigInt)]
+        count: i64,
+    }
+    #[derive(QueryableByName)]
+    struct Stored {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+        #[diesel(sql_type = Nullable<SqlUuid>)]
+        digest: Option<Uuid>,
+        #[diesel(sql_type = Nullable<SqlUuid>)]
+        links_digest: Option<Uuid>,
+        #[diesel(sql_type = Nullable<BigInt>)]
+        person_id: Option<i64>,
+        #[diesel(sql_type = Text)]
+        key: String,
+    }
+    let count: Count = diesel::sql_query("select count(*) as count from resources where entity_type_id = $1")
+        .bind::<Integer, _>(scope.id)
+        .get_result(connection)?;
+    let expected = usize::try_from(rows.max(count.count.unsigned_abs())).unwrap_or(usize::MAX);
+    scope.keys = Keys::with_capacity(expected + expected / 100);
+
+    let stored = diesel::sql_query(
+        "select id, digest, links_digest, person_id, key from resources where entity_type_id = $1",
+    )
+    .bind::<Integer, _>(scope.id);
+    for row in stored.load_iter::<Stored, PgRowByRowLoadingMode>(connection)? {
+        let row = row?;
+        let mut flags = 0;
+        if row.digest.is_none() {
+            flags |= flag::UNKNOWN;
+        }
+        if row.links_digest.is_none() {
+            flags |= flag::LINKS_UNKNOWN;
+        }
+        if row.person_id.is_none() {
+            flags |= flag::NOBODY;
+        }
+        let digest = row.digest.map_or(0, |digest| digest.as_u128());
+        let slot = scope.keys.insert(key_digest(&row.key), digest, row.id, flags);
+        // Less the stored sum: what the pairs add up to must come back to zero.
+        scope.keys.get_mut(slot).links = 0_u128.wrapping_sub(row.links_digest.map_or(0, |digest| digest.as_u128()));
+    }
+    scope.counters.stored = scope.keys.len() as u64;
+    Ok(())
+}
+
+/// Reads the extraction once. Unchanged records need nothing but this pass: the digest of their raw columns is the
+/// stored one. All others are noted in `scope.look`.
+pub fn read(store: &Store, scope: &mut Scope<'_>, progress: &Progress) -> Result<(), TaskError> {
+    let file = scope.file;
+    let mut rows = Rows::verified(store, file, progress)?;
+    while let Some(row) = rows.next()? {
+        scope.counters.read += 1;
+        let digest = scope.mapper.digest(row.values).0.max(1);
+        let key = match scope.mapper.key(row.values) {
+            Ok(Some(key)) => key_digest(&key),
+            // No key, or none that can be read: the second pass says so, unless the row is out of scope.
+            Ok(None) | Err(_) => {
+                scope.look.set(row.ordinal);
+                continue;
+            }
+        };
+        let known = scope.keys.find(key);
+        if let Some(slot) = known {
+            let entry = scope.keys.get_mut(slot);
+            if !entry.has(flag::READ) && entry.digest == digest {
+                // The digest covers the columns that `where` reads, so the record is in scope as it was.
+                entry.set(flag::READ);
+                entry.ordinal = row.ordinal;
+                continue;
+            }
+        }
+        match scope.mapper.in_scope(row.values) {
+            Ok(true) => note(scope, known, key, digest, row.ordinal),
+            Ok(false) => scope.counters.out_of_scope += 1,
+            // What `where` stumbles over is rejected by the second pass, and its key protected.
+            Err(_) => note(scope, known, key, digest, row.ordinal),
+        }
+    }
+    Ok(())
+}
+
+/// Notes a record in scope that is new or differs, and finds out about records with the same key.
+fn note(scope: &mut Scope<'_>, known: Option<Slot>, key: u128, digest: u128, ordinal: u32) {
+    let Some(slot) = known else {
+        let slot = scope.keys.insert(key, digest, 0, flag::READ | flag::NEW | flag::LOOK | flag::UNKNOWN | flag::NOBODY);
+        scope.keys.get_mut(slot).ordinal = ordinal;
+        scope.look.set(ordinal);
+        return;
+    };
+    let entry = scope.keys.get_mut(slot);
+    if !entry.has(flag::READ) {
+        entry.set(flag::READ | flag::LOOK);
+        entry.digest = digest;
+        entry.ordinal = ordinal;
+        scope.look.set(ordinal);
+        return;
+    }
+    if entry.digest == digest {
+        scope.counters.duplicates_dropped += 1;
+        return;
+    }
+    entry.set(flag::CONFLICT);
+    let first = entry.ordinal;
+    let seen = scope.conflicts.entry(slot).or_default();
+    if seen.contains(&digest) {
+        scope.counters.duplicates_dropped += 1;
+        return;
+    }
+    seen.push(digest);
+    // All of them are rejected, the first one too.
+    scope.look.set(first);
+    scope.look.set(ordinal);
+}

@@ -1,0 +1,156 @@
+//! Writes what became of a batch of persons: new ones, changed ones with their history, deleted ones.
+
+use crate::db::copy::{RowBuffer, copy_rows};
+use crate::pipeline::TaskError;
+use crate::pipeline::authority::{Fate, Person};
+use crate::schema::persons;
+use crate::values::text::simplify;
+use chrono::{DateTime, Utc};
+use diesel::connection::SimpleConnection;
+use diesel::pg::PgConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{Integer, Timestamptz};
+use serde::Serialize;
+use serde_json::Value;
+
+diesel::table! {
+    person_updates (id) {
+        id -> Int8,
+        deleted -> Bool,
+        state -> Text,
+        fields -> Jsonb,
+        provenance -> Jsonb,
+        blocks -> Jsonb,
+        search -> Text,
+    }
+}
+
+/// Makes the temporary table that batches go through.
+pub fn begin(connection: &mut PgConnection) -> QueryResult<()> {
+    connection.batch_execute(
+        "create temp table person_updates (id bigint primary key, deleted boolean not null, state text not null,
+           fields jsonb not null, provenance jsonb not null, blocks jsonb not null, search text not null)
+         on commit drop",
+    )
+}
+
+/// One batch.
+pub struct Writing {
+    connector: i32,
+    run: i32,
+    now: DateTime<Utc>,
+    new: RowBuffer,
+    changed: RowBuffer,
+}
+
+impl Writing {
+    /// Nothing yet.
+    pub fn new(connector: i32, run: i32, now: DateTime<Utc>) -> Self {
+        Self { connector, run, now, new: RowBuffer::default(), changed: RowBuffer::default() }
+    }
+
+    /// Adds what became of a person, unless it is as it was.
+    pub fn fate(&mut self, id: i64, before: Option<&Person>, fate: &Fate) {
+        match (before, fate) {
+            (None, Fate::Stays(person)) => self.insert(id, person),
+            (None, Fate::Deleted) => {}
+            (Some(before), Fate::Deleted) => self.change(id, before, true),
+            (Some(before), Fate::Stays(after)) if before != after => self.change(id, after, false),
+            (Some(_), Fate::Stays(_)) => {}
+        }
+    }
+
+    fn insert(&mut self, id: i64, person: &Person) {
+        self.new
+            .row(11)
+            .int8(id)
+            .text(state(person, self.now))
+            .int4(self.connector)
+            .int4(self.run)
+            .int4(self.run)
+            .timestamptz(self.now)
+            .jsonb(&json(&person.fields))
+            .jsonb(&json(&person.provenance))
+            .jsonb(b"{}")
+            .jsonb(&json(&person.blocks))
+            .text(&search(person));
+    }
+
+    fn change(&mut self, id: i64, person: &Person, deleted: bool) {
+        self.changed
+            .row(7)
+            .int8(id)
+            .bool(deleted)
+            .text(state(person, self.now))
+            .jsonb(&json(&person.fields))
+            .jsonb(&json(&person.provenance))
+            .jsonb(&json(&person.blocks))
+            .text(&search(person));
+    }
+
+    /// Writes the batch.
+    pub fn write(self, connection: &mut PgConnection) -> Result<(), TaskError> {
+        if !self.new.is_empty() {
+            copy_rows(connection, persons::table, self.new)?;
+        }
+        if self.changed.is_empty() {
+            return Ok(());
+        }
+        copy_rows(connection, person_updates::table, self.changed)?;
+        diesel::sql_query(
+            "insert into persons_history (id, state, created_by, created_run_id, run_id, ended_by_run_id, operation,
+                                          valid_from, valid_to, fields, provenance, local, blocks)
+             select p.id, p.state, p.created_by, p.created_run_id, p.run_id, $1,
+                    case when u.deleted then 'delete' else 'update' end,
+                    p.valid_from, $2, p.fields, p.provenance, p.local, p.blocks
+               from person_updates u join persons p on p.id = u.id",
+        )
+        .bind::<Integer, _>(self.run)
+        .bind::<Timestamptz, _>(self.now)
+        .execute(connection)?;
+        diesel::sql_query(
+            "update persons p
+                set state = u.state, fields = u.fields, provenance = u.provenance, blocks = u.blocks,
+                    search = u.search, run_id = $1, valid_from = $2
+               from person_updates u where p.id = u.id and not u.deleted",
+        )
+        .bind::<Integer, _>(self.run)
+        .bind::<Timestamptz, _>(self.now)
+        .execute(connection)?;
+        diesel::sql_query(
+            "insert into outbox (run_id, kind, operation, person_id)
+             select $1, 'person', case when deleted then 'delete' else 'update' end, id from person_updates",
+        )
+        .bind::<Integer, _>(self.run)
+        .execute(connection)?;
+        connection.batch_execute(
+            "update resources set person_id = null where person_id in (select id from person_updates where deleted);
+             delete from local_memberships where person_id in (select id from person_updates where deleted);
+             delete from persons where id in (select id from person_updates where deleted);
+             truncate person_updates",
+        )?;
+        Ok(())
+    }
+}
+
+fn state(person: &Person, now: DateTime<Utc>) -> &'static str {
+    if person.is_past(now) { "past" } else { "current" }
+}
+
+/// What a search for this person may look for, folded.
+fn search(person: &Person) -> String {
+    const SEARCHED: [&str; 7] =
+        ["display_name", "given_name", "family_name", "user_name", "mail", "employee_id", "phone"];
+    let mut words: Vec<String> = SEARCHED
+        .iter()
+        .filter_map(|field| person.fields.get(*field).and_then(Value::as_str))
+        .map(simplify)
+        .collect();
+    words.dedup();
+    words.join(" ")
+}
+
+fn json(value: &impl Serialize) -> Vec<u8> {
+    // Maps and lists of JSON values always have a JSON form.
+    serde_json::to_vec(value).unwrap_or_else(|_| b"{}".to_vec())
+}

@@ -1,0 +1,217 @@
+//! Prepare synchronization: from a sealed extraction to a frozen change set, its forecast and the guards' verdict. It
+//! writes nothing that anybody reads before its last, fenced transaction.
+
+mod freeze;
+mod plan;
+
+use super::difference::change_set::ChangeSet;
+use super::difference::keys::flag;
+use super::difference::pairs;
+use super::difference::{Scope, Work, absent, links, marks, records, scan};
+use super::causes;
+use super::guards::{self, Evidence};
+use super::pending::{LoadError, Pending};
+use super::people::correlation::{Correlator, Fresh};
+use super::people::{self, PeopleWorld};
+use super::progress::Progress;
+use super::{Context, TaskError};
+use crate::db;
+use crate::model::claim::{Claim, Ending, Prepared, finish};
+use crate::model::counters::{Counters, PersonCounters};
+use crate::model::entity_type::Represents;
+use crate::model::guard::Breach;
+use crate::model::partition;
+use diesel::Connection;
+use diesel::pg::PgConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+use plan::Plan;
+
+/// Works out the change set of the claimed run.
+pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), TaskError> {
+    let mut connection = db::connect(&context.database_url, &claim.application_name())?;
+    progress.begin("Reading the configuration", 0);
+    let plan = Plan::load(&mut connection, claim)?;
+    partition::ensure_months(&mut connection, plan.run.created_at.date_naive(), 1)?;
+    let pending = Pending::create(&mut connection, claim, &context.database_url)?;
+    let known_rejects = plan::known_rejects(&mut connection, &plan.connector)?;
+    let today = plan.run.created_at.date_naive();
+    let mut work = Work {
+        run: claim.run.0,
+        connection: &mut connection,
+        store: &context.store,
+        pending: &pending,
+        changes: ChangeSet::new(claim.run.0, today, &pending, known_rejects),
+        progress,
+    };
+    let mut scopes = plan.scopes(work.connection)?;
+    let mut associations = plan.associations(work.connection, &mut scopes)?;
+
+    for scope in &mut scopes {
+        progress.begin(format!("Comparing {}", scope.definition.title()), scope.file.rows);
+        scan::stored(work.connection, scope, scope.file.rows)?;
+        scan::read(work.store, scope, progress)?;
+        absent::find(scope);
+    }
+    for association in &mut associations {
+        pairs::add_up(&mut work, association, &mut scopes)?;
+    }
+    let persons = map(&mut work, &mut scopes)?;
+    links::resolve(&mut work, &mut associations, &mut scopes)?;
+    for scope in &mut scopes {
+        marks::settle(&mut work, scope)?;
+        // What the first pass took for unchanged.
+        let counters = &mut scope.counters;
+        let others = counters.inserted
+            + counters.updated
+            + counters.rejected
+            + counters.duplicates_dropped
+            + counters.out_of_scope
+            + counters.withheld
+            + counters.suppressed;
+        counters.unchanged = counters.read.saturating_sub(others);
+    }
+    let rows = scopes.iter().map(|scope| scope.counters.read).sum();
+    let frozen = work.changes.finish()?;
+    let mut counters = Counters {
+        entity_types: scopes.iter().map(|scope| scope.counters.clone()).collect(),
+        associations: associations.iter().map(|association| association.counters.clone()).collect(),
+        persons,
+        problems: frozen.problems,
+    };
+    forecast(&mut connection, &plan, &pending, &scopes, &mut counters, progress)?;
+    drop(scopes);
+
+    let breaches = evaluate(&plan, counters.clone(), frozen.new_rejects);
+    progress.begin("Freezing the change set", 0);
+    freeze::fill_keys(&mut connection, &pending, &plan)?;
+    let causes = causes::explain(&breaches);
+    let prepared = Prepared {
+        state_version: plan.connector.state_version,
+        change_set_digest: frozen.digest,
+        pending_schema: Some(pending.schema.clone()),
+        counters,
+        breaches,
+        rows,
+        causes,
+    };
+    drop(frozen.connections);
+    progress.go_on()?;
+    connection.transaction(|connection| {
+        freeze::publish(connection, &pending, claim)?;
+        finish(connection, claim, Ending::Prepared(Box::new(prepared)), &context.enqueue)?;
+        Ok(())
+    })
+}
+
+/// Maps what has to be looked at, in the order of the document; returns what becomes of persons that are new.
+fn map(work: &mut Work<'_>, scopes: &mut [Scope<'_>]) -> Result<PersonCounters, TaskError> {
+    let mut persons = PersonCounters::default();
+    let mut fresh = Fresh::default();
+    let rules = scopes.iter().filter_map(|scope| scope.definition.users.as_ref()).skip(1);
+    fresh.fields = rules.flat_map(|users| &users.correlate).map(|rule| rule.field.clone()).collect();
+    for scope in scopes {
+        let title = scope.definition.title();
+        work.progress.begin(format!("Mapping {title}"), scope.file.rows);
+        let new = scope.keys.iter().filter(|(_, entry)| entry.has(flag::NEW)).count() as i64;
+        let nobody =
+            scope.keys.iter().filter(|(_, entry)| entry.has(flag::NOBODY)).count() as i64;
+        scope.next_id = reserve(work.connection, "resource_ids", new)?;
+        let users = scope.definition.users.as_ref();
+        match users.filter(|_| scope.definition.represents == Represents::Users) {
+            Some(users) => {
+                persons.stored += scope.counters.stored;
+                let first = reserve(work.connection, "person_ids", nobody)?;
+                let mut correlator = Correlator::new(work.connection, scope.id, users, first, &mut fresh)?;
+                records::map(work, scope, Some(&mut correlator))?;
+                persons.created += correlator.created();
+            }
+            None => records::map(work, scope, None)?,
+        }
+        work.progress.begin(format!("Looking for what is gone: {title}"), 0);
+        absent::delete(work, scope)?;
+    }
+    Ok(persons)
+}
+
+/// Reserves ids that nobody else gets, and returns the first.
+fn reserve(connection: &mut PgConnection, sequence: &str, count: i64) -> QueryResult<i64> {
+    #[derive(QueryableByName)]
+    struct First {
+        #[diesel(sql_type = BigInt)]
+        first: i64,
+    }
+    connection.transaction(|connection| {
+        // `nextval` and `setval` are two steps: whoever reserves a block does so alone.
+        diesel::sql_query("select pg_advisory_xact_lock(hashtext($1))")
+            .bind::<Text, _>(sequence)
+            .execute(connection)?;
+        let first: First = diesel::sql_query("select nextval($1::regclass) as first")
+            .bind::<Text, _>(sequence)
+            .get_result(connection)?;
+        diesel::sql_query("select setval($1::regclass, $2)")
+            .bind::<Text, _>(sequence)
+            .bind::<BigInt, _>(first.first + count.max(1) - 1)
+            .execute(connection)?;
+        Ok(first.first)
+    })
+}
+
+fn forecast(
+    connection: &mut PgConnection,
+    plan: &Plan,
+    pending: &Pending,
+    scopes: &[Scope<'_>],
+    counters: &mut Counters,
+    progress: &Progress,
+) -> Result<(), TaskError> {
+    if !scopes.iter().any(|scope| scope.definition.represents == Represents::Users) {
+        return Ok(());
+    }
+    let authority = people::authority(connection, &plan.connector, &plan.definition)?;
+    let added: Vec<String> = scopes
+        .iter()
+        .filter(|scope| scope.pending && scope.definition.represents == Represents::Users)
+        .map(|scope| format!("{}.resources_{}", pending.schema, scope.id))
+        .collect();
+    let changes = format!("{}.changes", pending.schema);
+    diesel::sql_query(format!("create index on {changes} (person_id)")).execute(connection)?;
+    diesel::sql_query(format!("create index on {changes} (resource_id)")).execute(connection)?;
+    diesel::sql_query(format!("analyze {changes}")).execute(connection)?;
+    let world = PeopleWorld { changes: &changes, added: &added, applied: false };
+    let now = db::now(connection)?;
+    let followed = people::forecast(connection, &authority, &world, plan.run.id.0, now, progress)?;
+    let PersonCounters { created, stored, .. } = counters.persons;
+    counters.persons = PersonCounters { created, stored, ..followed };
+    Ok(())
+}
+
+fn evaluate(
+    plan: &Plan,
+    counters: Counters,
+    new_rejects: std::collections::BTreeMap<String, u64>,
+) -> Vec<Breach> {
+    let definition = &plan.definition;
+    guards::evaluate(&Evidence {
+        connector: &definition.name,
+        first_run: plan.connector.applied_run_id.is_none(),
+        complete: true,
+        thresholds: definition.thresholds.clone(),
+        guards: definition.guards.clone(),
+        entity_type_thresholds: definition.entity_types.iter().map(|one| (one.name.as_str(), &one.thresholds)).collect(),
+        association_thresholds: definition.associations.iter().map(|one| (one.name.as_str(), &one.thresholds)).collect(),
+        counters,
+        new_rejects,
+        volumes: plan.volumes(),
+        headers: plan.headers(),
+    })
+}
+
+impl From<LoadError> for TaskError {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Connection(error) => Self::Connection(error),
+            LoadError::Database(error) => Self::Database(error),
+        }
+    }
+}

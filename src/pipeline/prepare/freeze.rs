@@ -1,0 +1,56 @@
+//! The fenced end of a preparation: what it built becomes what everybody reads.
+
+use super::plan::Plan;
+use crate::model::claim::Claim;
+use crate::pipeline::TaskError;
+use crate::pipeline::pending::Pending;
+use diesel::connection::SimpleConnection;
+use diesel::pg::PgConnection;
+
+/// Fills in the keys at both ends of the links that change, for the pages: from what is stored, what is new, and what
+/// stands in pending tables.
+pub fn fill_keys(connection: &mut PgConnection, pending: &Pending, plan: &Plan) -> Result<(), TaskError> {
+    let schema = &pending.schema;
+    let ids: Vec<String> = plan.entity_types.values().map(ToString::to_string).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let tables = pending.tables(connection, "resources")?;
+    let added: String =
+        tables.iter().map(|table| format!("union all select r.id, r.key from ends join {schema}.{table} r using (id) ")).collect();
+    connection.batch_execute(&format!(
+        "create unlogged table {schema}.ends as
+           select distinct id from {schema}.changes, unnest(array[from_id, to_id, before_to_id]) as id
+            where association_id is not null and id is not null;
+         analyze {schema}.ends;
+         set search_path = {schema}, public;
+         create unlogged table {schema}.end_keys as
+           select ends.id, r.key from ends join public.resources r on r.id = ends.id and r.entity_type_id in ({ids})
+           union all
+           select ends.id, c.key from ends join {schema}.changes c on c.resource_id = ends.id and c.operation = 'insert'
+           {added};
+         analyze {schema}.end_keys;
+         update {schema}.changes c
+            set key = f.key, to_key = t.key,
+                before_to_key = (select b.key from end_keys b where b.id = c.before_to_id limit 1)
+           from end_keys f, end_keys t
+          where c.association_id is not null and f.id = c.from_id and t.id = c.to_id;
+         set search_path = public",
+        ids = ids.join(", ")
+    ))?;
+    Ok(())
+}
+
+/// Moves changes and problems to the tables that everybody reads. A run that is prepared anew replaces what an earlier
+/// claim had published.
+pub fn publish(connection: &mut PgConnection, pending: &Pending, claim: &Claim) -> Result<(), TaskError> {
+    let (schema, run) = (&pending.schema, claim.run);
+    connection.batch_execute(&format!(
+        "delete from changes where run_id = {run};
+         delete from problems where run_id = {run};
+         insert into changes select * from {schema}.changes order by seq;
+         insert into problems select * from {schema}.problems order by seq;
+         drop table {schema}.changes, {schema}.problems, {schema}.ends, {schema}.end_keys"
+    ))?;
+    Ok(())
+}

@@ -1,0 +1,246 @@
+//! What a preparation works on: the run, its configuration, its extraction, and the one that was applied last.
+
+use crate::document;
+use crate::model::claim::Claim;
+use crate::model::connector::{self, Connector, ConnectorDefinition};
+use crate::model::counters::{AssociationCounters, EntityTypeCounters};
+use crate::model::entity_type::Represents;
+use crate::model::extraction::{self, ExtractionFile, ExtractionId};
+use crate::model::run::{self, Run};
+use crate::model::{association, configuration, entity_type};
+use crate::pipeline::TaskError;
+use crate::pipeline::difference::keys::Keys;
+use crate::pipeline::difference::pairs::{Association, Source};
+use crate::pipeline::difference::{Rowset, Scope};
+use crate::pipeline::mapping::Mapper;
+use diesel::connection::SimpleConnection;
+use diesel::pg::PgConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Integer, Text, Uuid as SqlUuid};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// What a preparation works on.
+pub struct Plan {
+    /// The run.
+    pub run: Run,
+    /// Its connector.
+    pub connector: Connector,
+    /// The version of the configuration that the run names.
+    pub definition: ConnectorDefinition,
+    /// Entity types' ids by name.
+    pub entity_types: BTreeMap<String, i32>,
+    /// Associations' ids by name.
+    pub associations: BTreeMap<String, i32>,
+    files: Vec<ExtractionFile>,
+    before: Vec<ExtractionFile>,
+}
+
+impl Plan {
+    /// Reads it all.
+    pub fn load(connection: &mut PgConnection, claim: &Claim) -> Result<Self, TaskError> {
+        let place = format!("run {}", claim.run);
+        let missing = |what: &str| TaskError::failed(&place, format!("{what} is gone; start a new run"));
+        let run = run::by_id(connection, claim.run)?.ok_or_else(|| missing("the run"))?;
+        let connector =
+            connector::by_id(connection, run.connector_id)?.ok_or_else(|| missing("the run's connector"))?;
+        let document = configuration::version(connection, connector.id, run.configuration_version)?.document;
+        let definition = document::connector(&document)
+            .map_err(|error| TaskError::failed(format!("connector {}", connector.name), error.to_string()))?;
+        let extraction_id = run.extraction_id.ok_or_else(|| missing("the run's extraction"))?;
+        let files = extraction::files(connection, ExtractionId(extraction_id))?;
+        let before = match extraction::last_applied(connection, connector.id)? {
+            Some(extraction) => extraction::files(connection, extraction.id)?,
+            None => Vec::new(),
+        };
+        let entity_types = entity_type::ids(connection, connector.id)?;
+        let associations = association::ids(connection, connector.id)?;
+        Ok(Self {
+            run,
+            connector,
+            definition,
+            entity_types: entity_types.into_iter().map(|(name, id)| (name, id.0)).collect(),
+            associations: associations.into_iter().map(|(name, id)| (name, id.0)).collect(),
+            files,
+            before,
+        })
+    }
+
+    fn file(&self, table: &str) -> Result<&ExtractionFile, TaskError> {
+        self.files.iter().find(|file| file.source_table == table).ok_or_else(|| {
+            TaskError::failed(
+                table,
+                "the run's extraction does not have this table: the configuration has changed since. Start a new run",
+            )
+        })
+    }
+
+    /// The entity types in the order of the document, each with its compiled mapping: the header contract.
+    pub fn scopes(&self, connection: &mut PgConnection) -> Result<Vec<Scope<'_>>, TaskError> {
+        let mut scopes = Vec::new();
+        for definition in &self.definition.entity_types {
+            let Some(&id) = self.entity_types.get(&definition.name) else { continue };
+            let file = self.file(&definition.source.0)?;
+            // A column with several values has left the export as pairs: it is not in this file.
+            let columns: Vec<_> =
+                self.definition.associations.iter().filter(|one| one.cardinality.is_single_valued()).collect();
+            let mapper = Mapper::new(definition, &columns, &file.header)
+                .map_err(|error| TaskError::failed(&file.source_file, error.to_string()))?;
+            let partition = format!("resources_{id}");
+            let empty = !exists(connection, &partition)?;
+            if !empty {
+                let unique = definition.properties.iter().filter(|property| property.unique && !property.key);
+                let sql = crate::pipeline::pending::unique_indexes(&partition, id, unique.map(|one| one.name.as_str()));
+                connection.batch_execute(&sql)?;
+            }
+            scopes.push(Scope {
+                id,
+                definition,
+                file,
+                mapper,
+                keys: Keys::default(),
+                look: Rowset::default(),
+                conflicts: HashMap::new(),
+                counters: EntityTypeCounters {
+                    name: definition.name.clone(),
+                    represents_users: definition.represents == Represents::Users,
+                    ..EntityTypeCounters::default()
+                },
+                empty,
+                pending: false,
+                owns_pairs: false,
+                next_id: 0,
+            });
+        }
+        Ok(scopes)
+    }
+
+    /// The associations in the order of the document.
+    pub fn associations<'a>(
+        &'a self,
+        connection: &mut PgConnection,
+        scopes: &mut [Scope<'a>],
+    ) -> Result<Vec<Association<'a>>, TaskError> {
+        let mut associations = Vec::new();
+        for definition in &self.definition.associations {
+            let Some(&id) = self.associations.get(&definition.name) else { continue };
+            let scope = |name: &str| scopes.iter().position(|scope| scope.definition.name == name);
+            let Some(from) = scope(&definition.from) else { continue };
+            let to: Vec<usize> = definition.to.names().filter_map(scope).collect();
+            let source = match (&definition.column, &definition.source) {
+                (Some(column), _) if definition.cardinality.is_single_valued() => {
+                    let Some(position) = scopes[from].mapper.association_column(&definition.name) else { continue };
+                    Source::Column(position)
+                }
+                (Some(column), _) => {
+                    let table = format!("{}.{column}", scopes[from].definition.source);
+                    Source::Pairs { file: self.file(&table)?, from: 0, to: 1 }
+                }
+                (None, Some(table)) => {
+                    let file = self.file(&table.0)?;
+                    let position = |column: &Option<String>| {
+                        let column = column.as_deref().unwrap_or_default();
+                        file.position(column).ok_or_else(|| {
+                            TaskError::failed(
+                                &file.source_file,
+                                format!(
+                                    "association {} reads the column {column:?}, which is missing; there are {}",
+                                    definition.name,
+                                    file.header.join(", ")
+                                ),
+                            )
+                        })
+                    };
+                    Source::Pairs { file, from: position(&definition.from_column)?, to: position(&definition.to_column)? }
+                }
+                (None, None) => continue,
+            };
+            if matches!(source, Source::Pairs { .. }) {
+                scopes[from].owns_pairs = true;
+            }
+            let empty = !exists(connection, &format!("links_{id}"))?;
+            let stored = if empty { 0 } else { count_links(connection, id)? };
+            associations.push(Association {
+                id,
+                definition,
+                from,
+                to,
+                source,
+                empty,
+                counters: AssociationCounters {
+                    name: definition.name.clone(),
+                    stored,
+                    ..AssociationCounters::default()
+                },
+            });
+        }
+        Ok(associations)
+    }
+
+    /// Rows of each table in the last applied extraction and now.
+    pub fn volumes(&self) -> Vec<(String, u64, u64)> {
+        self.both().map(|(before, now)| (now.source_table.clone(), before.rows, now.rows)).collect()
+    }
+
+    /// Tables whose unmapped columns vanished, or whose order changed, in words. A mapped column that vanished has
+    /// failed the task before.
+    pub fn headers(&self) -> Vec<(String, String)> {
+        self.both()
+            .filter_map(|(before, now)| {
+                let gone: Vec<&str> =
+                    before.header.iter().filter(|name| !now.header.contains(name)).map(String::as_str).collect();
+                if !gone.is_empty() {
+                    return Some((now.source_table.clone(), format!("without {}", gone.join(", "))));
+                }
+                let known: Vec<&String> = now.header.iter().filter(|name| before.header.contains(name)).collect();
+                let order: Vec<&String> = before.header.iter().collect();
+                (known != order).then(|| (now.source_table.clone(), "the columns stand in another order".to_owned()))
+            })
+            .collect()
+    }
+
+    fn both(&self) -> impl Iterator<Item = (&ExtractionFile, &ExtractionFile)> {
+        self.files.iter().filter_map(|now| {
+            let before = self.before.iter().find(|before| before.source_table == now.source_table)?;
+            Some((before, now))
+        })
+    }
+}
+
+/// What the last applied run had rejected: the same again is no news.
+pub fn known_rejects(connection: &mut PgConnection, connector: &Connector) -> Result<HashSet<u128>, TaskError> {
+    #[derive(QueryableByName)]
+    struct Identity {
+        #[diesel(sql_type = SqlUuid)]
+        identity: uuid::Uuid,
+    }
+    let Some(run) = connector.applied_run_id else { return Ok(HashSet::new()) };
+    let identities: Vec<Identity> =
+        diesel::sql_query("select distinct identity from problems where run_id = $1 and rejects")
+            .bind::<Integer, _>(run)
+            .load(connection)?;
+    Ok(identities.into_iter().map(|row| row.identity.as_u128()).collect())
+}
+
+fn exists(connection: &mut PgConnection, table: &str) -> QueryResult<bool> {
+    #[derive(QueryableByName)]
+    struct Exists {
+        #[diesel(sql_type = Bool)]
+        there: bool,
+    }
+    let exists: Exists = diesel::sql_query("select to_regclass('public.' || $1) is not null as there")
+        .bind::<Text, _>(table)
+        .get_result(connection)?;
+    Ok(exists.there)
+}
+
+fn count_links(connection: &mut PgConnection, association: i32) -> QueryResult<u64> {
+    #[derive(QueryableByName)]
+    struct Count {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        count: i64,
+    }
+    let count: Count = diesel::sql_query("select count(*) as count from links where association_id = $1")
+        .bind::<Integer, _>(association)
+        .get_result(connection)?;
+    Ok(count.count.unsigned_abs())
+}

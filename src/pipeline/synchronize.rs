@@ -1,0 +1,162 @@
+//! Synchronize: applies the frozen change set, decides nothing, and ends the run, all in one transaction.
+
+mod apply;
+
+use super::people::{self, PeopleWorld};
+use super::progress::Progress;
+use super::{Context, TaskError, groups, pending};
+use crate::db;
+use crate::document;
+use crate::model::claim::{Claim, Ending, finish};
+use crate::model::connector::{self, Connector, ConnectorDefinition};
+use crate::model::entity_type::Represents;
+use crate::model::partition;
+use crate::model::run::{self, Run};
+use crate::model::{association, configuration, entity_type};
+use diesel::Connection;
+use diesel::connection::SimpleConnection;
+use diesel::pg::PgConnection;
+use diesel::prelude::*;
+use diesel::sql_types::Bool;
+use std::collections::BTreeMap;
+
+/// One connector synchronizes at a time: the advisory lock that says so, for the length of the transaction.
+const ONE_AT_A_TIME: i64 = 0x6d75_7374;
+
+/// Applies the claimed run.
+pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), TaskError> {
+    let mut connection = db::connect(&context.database_url, &claim.application_name())?;
+    let now = db::now(&mut connection)?;
+    partition::ensure_months(&mut connection, now.date_naive(), 2)?;
+    connection.batch_execute("set work_mem = '64MB'; set maintenance_work_mem = '256MB'")?;
+    let schema = connection.transaction(|connection| {
+        let applied = work(connection, claim, progress)?;
+        progress.go_on()?;
+        let (ending, schema) = match applied {
+            Some((ending, schema)) => (ending, schema),
+            None => (Ending::Busy, None),
+        };
+        finish(connection, claim, ending, &context.enqueue)?;
+        Ok::<_, TaskError>(schema)
+    })?;
+    if let Some(schema) = schema {
+        // Emptied by the transaction; what remains is of no use to anybody. The clean-up finds it, should this fail.
+        let _ = connection.batch_execute(&format!("drop schema if exists {schema} cascade"));
+    }
+    Ok(())
+}
+
+/// Does the work; `None` if another connector synchronizes right now.
+fn work(
+    connection: &mut PgConnection,
+    claim: &Claim,
+    progress: &Progress,
+) -> Result<Option<(Ending, Option<String>)>, TaskError> {
+    #[derive(QueryableByName)]
+    struct Locked {
+        #[diesel(sql_type = Bool)]
+        locked: bool,
+    }
+    let lock: Locked = diesel::sql_query(format!("select pg_try_advisory_xact_lock({ONE_AT_A_TIME}) as locked"))
+        .get_result(connection)?;
+    if !lock.locked {
+        return Ok(None);
+    }
+    let place = format!("run {}", claim.run);
+    let missing = |what: &str| TaskError::failed(&place, format!("{what} is gone; start a new run"));
+    let run = run::by_id(connection, claim.run)?.ok_or_else(|| missing("the run"))?;
+    let connector = connector::by_id(connection, run.connector_id)?.ok_or_else(|| missing("the connector"))?;
+    let document = configuration::version(connection, connector.id, run.configuration_version)?.document;
+    let definition = document::connector(&document)
+        .map_err(|error| TaskError::failed(format!("connector {}", connector.name), error.to_string()))?;
+    if run.state_version != Some(connector.state_version)
+        || !correlations_hold(connection, &run, &connector, &definition)?
+    {
+        return Ok(Some((Ending::PrepareAgain, None)));
+    }
+    let counters = apply(connection, &run, &connector, &definition, progress)?;
+    Ok(Some((Ending::Applied { counters }, run.pending_schema)))
+}
+
+fn apply(
+    connection: &mut PgConnection,
+    run: &Run,
+    connector: &Connector,
+    definition: &ConnectorDefinition,
+    progress: &Progress,
+) -> Result<crate::model::counters::Counters, TaskError> {
+    let now = db::now(connection)?;
+    progress.begin("Writing records and links", 0);
+    apply::gather(connection, run)?;
+    let attached = match &run.pending_schema {
+        Some(schema) => apply::attach(connection, schema, run.id.0)?,
+        None => apply::Attached::default(),
+    };
+    progress.go_on()?;
+    let entity_types: BTreeMap<String, i32> =
+        entity_type::ids(connection, connector.id)?.into_iter().map(|(name, id)| (name, id.0)).collect();
+    let mut touched = apply::resources(connection, run.id.0)?;
+    touched.extend(&attached.entity_types);
+    progress.go_on()?;
+    let mut relinked = apply::links(connection, run.id.0)?;
+    relinked.extend(&attached.associations);
+    if let Some(schema) = &run.pending_schema {
+        apply::marks(connection, schema)?;
+    }
+    progress.go_on()?;
+
+    let mut counters = run.counters.0.clone();
+    if definition.entity_types.iter().any(|entity_type| entity_type.represents == Represents::Users) {
+        let authority = people::authority(connection, connector, definition)?;
+        let users: Vec<String> = definition
+            .entity_types
+            .iter()
+            .filter(|entity_type| entity_type.represents == Represents::Users)
+            .filter_map(|entity_type| entity_types.get(&entity_type.name))
+            .filter(|id| attached.entity_types.contains(id))
+            .map(|id| format!("resources_{id}"))
+            .collect();
+        let world = PeopleWorld { changes: "changes_now", added: &users, applied: true };
+        let stored = counters.persons.stored;
+        let id = connector.id.0;
+        counters.persons = people::apply(connection, &authority, &world, id, run.id.0, now, progress)?;
+        counters.persons.stored = stored;
+    }
+    let memberships: Vec<i32> = association::of_connector(connection, connector.id)?
+        .into_iter()
+        .filter(|association| association.membership)
+        .map(|association| association.id.0)
+        .collect();
+    let members_changed = memberships.iter().any(|id| relinked.contains(id));
+    groups::apply(connection, definition, &entity_types, &touched, members_changed, run.id.0)?;
+    apply::announce(connection, run.id.0, &attached)?;
+    Ok(counters)
+}
+
+/// Whether the persons that prepare matched are still there, and nobody who would match now has come since for a user
+/// that was to become a new person.
+fn correlations_hold(
+    connection: &mut PgConnection,
+    run: &Run,
+    connector: &Connector,
+    definition: &ConnectorDefinition,
+) -> Result<bool, TaskError> {
+    let entity_types = entity_type::ids(connection, connector.id)?;
+    for entity_type in &definition.entity_types {
+        let (Some(users), Some(id)) = (&entity_type.users, entity_types.get(&entity_type.name)) else { continue };
+        let pending = match &run.pending_schema {
+            Some(schema) => {
+                let table = format!("resources_{id}");
+                let there = pending::tables(connection, schema, "resources")?.contains(&table);
+                there.then(|| format!("{schema}.{table}"))
+            }
+            None => None,
+        };
+        if apply::somebody_went(connection, run.id.0, id.0, pending.as_deref())?
+            || apply::somebody_came(connection, run, id.0, users, pending.as_deref())?
+        {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

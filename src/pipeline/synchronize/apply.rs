@@ -1,0 +1,268 @@
+//! The statements that apply a change set: set-wise, history first, one entity type or association at a time so that
+//! only its partition is touched.
+
+use crate::model::entity_type::UsersDefinition;
+use crate::model::run::Run;
+use crate::pipeline::TaskError;
+use crate::pipeline::pending;
+use diesel::connection::SimpleConnection;
+use diesel::pg::PgConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, Text};
+use std::collections::BTreeSet;
+
+/// The scopes whose pending tables became partitions.
+#[derive(Debug, Default)]
+pub struct Attached {
+    /// Entity types.
+    pub entity_types: BTreeSet<i32>,
+    /// Associations.
+    pub associations: BTreeSet<i32>,
+}
+
+/// Puts the changes of the run into `changes_now`, with statistics: the month's table holds those of all runs, and the
+/// planner must know how few these are.
+pub fn gather(connection: &mut PgConnection, run: &Run) -> Result<(), TaskError> {
+    connection.batch_execute("create temp table changes_now (like changes) on commit drop")?;
+    diesel::sql_query("insert into changes_now select * from changes where run_id = $1 and created_on = $2")
+        .bind::<Integer, _>(run.id.0)
+        .bind::<Date, _>(run.created_at.date_naive())
+        .execute(connection)?;
+    connection.batch_execute("create index on changes_now (resource_id); analyze changes_now")?;
+    Ok(())
+}
+
+/// Makes the pending tables partitions. They carry their scope as a CHECK, so PostgreSQL need not read them.
+pub fn attach(connection: &mut PgConnection, schema: &str, run: i32) -> Result<Attached, TaskError> {
+    let mut attached = Attached::default();
+    for kind in ["resources", "links"] {
+        for table in pending::tables(connection, schema, kind)? {
+            let Some(id) = table.rsplit('_').next().and_then(|id| id.parse::<i32>().ok()) else {
+                return Err(TaskError::failed(format!("run {run}"), format!("{schema}.{table} is not a pending table")));
+            };
+            connection.batch_execute(&format!(
+                "alter table {schema}.{table} set schema public;
+                 alter table {kind} attach partition public.{table} for values in ({id})"
+            ))?;
+            match kind {
+                "resources" => attached.entity_types.insert(id),
+                _ => attached.associations.insert(id),
+            };
+        }
+    }
+    Ok(attached)
+}
+
+/// Writes updates, inserts and deletes of resources; returns the entity types that were touched.
+pub fn resources(connection: &mut PgConnection, run: i32) -> Result<BTreeSet<i32>, TaskError> {
+    let touched = scopes(connection, "entity_type_id")?;
+    for &id in &touched {
+        connection.batch_execute(&format!(
+            "insert into resources_history (id, person_id, entity_type_id, run_id, line, ended_by_run_id, valid_from,
+                                            valid_to, key, attributes)
+             select r.id, r.person_id, r.entity_type_id, r.run_id, r.line, {run}, w.applied_at, now(), r.key, r.attributes
+               from changes_now c join resources r on r.id = c.resource_id and r.entity_type_id = {id}
+               join runs w on w.id = r.run_id
+              where c.entity_type_id = {id} and c.operation in ('update', 'delete');
+
+             update resources r
+                set attributes = jsonb_strip_nulls(r.attributes || c.after), digest = c.digest,
+                    links_digest = c.links_digest, person_id = coalesce(c.person_id, r.person_id), line = c.line,
+                    run_id = {run}
+               from changes_now c
+              where c.entity_type_id = {id} and c.operation = 'update' and r.entity_type_id = {id}
+                and r.id = c.resource_id;
+
+             delete from resources r using changes_now c
+              where c.entity_type_id = {id} and c.operation = 'delete' and r.entity_type_id = {id}
+                and r.id = c.resource_id;
+
+             insert into resources (id, person_id, digest, links_digest, entity_type_id, run_id, line, key, attributes)
+             select resource_id, person_id, digest, links_digest, entity_type_id, {run}, line, key, after
+               from changes_now where entity_type_id = {id} and operation = 'insert' order by seq"
+        ))?;
+    }
+    Ok(touched)
+}
+
+/// Writes deletes, changed targets and inserts of links; returns the associations that were touched.
+pub fn links(connection: &mut PgConnection, run: i32) -> Result<BTreeSet<i32>, TaskError> {
+    let touched = scopes(connection, "association_id")?;
+    for &id in &touched {
+        connection.batch_execute(&format!(
+            "insert into links_history (from_id, to_id, association_id, run_id, ended_by_run_id, valid_from, valid_to)
+             select l.from_id, l.to_id, l.association_id, l.run_id, {run}, w.applied_at, now()
+               from changes_now c
+               join links l on l.association_id = {id} and l.from_id = c.from_id
+                           and l.to_id = coalesce(c.before_to_id, c.to_id)
+               join runs w on w.id = l.run_id
+              where c.association_id = {id} and c.operation in ('update', 'delete');
+
+             delete from links l using changes_now c
+              where c.association_id = {id} and c.operation in ('update', 'delete') and l.association_id = {id}
+                and l.from_id = c.from_id and l.to_id = coalesce(c.before_to_id, c.to_id);
+
+             insert into links (from_id, to_id, association_id, run_id)
+             select from_id, to_id, association_id, {run}
+               from changes_now where association_id = {id} and operation in ('insert', 'update') order by seq"
+        ))?;
+    }
+    Ok(touched)
+}
+
+/// Writes the digests of records whose values stay.
+pub fn marks(connection: &mut PgConnection, schema: &str) -> Result<(), TaskError> {
+    #[derive(QueryableByName)]
+    struct Scope {
+        #[diesel(sql_type = Integer)]
+        id: i32,
+    }
+    let scopes: Vec<Scope> =
+        diesel::sql_query(format!("select distinct entity_type_id as id from {schema}.marks")).load(connection)?;
+    for Scope { id } in scopes {
+        connection.batch_execute(&format!(
+            "update resources r set digest = m.digest, links_digest = m.links_digest
+               from {schema}.marks m where m.entity_type_id = {id} and r.entity_type_id = {id} and r.id = m.id"
+        ))?;
+    }
+    Ok(())
+}
+
+/// Tells outbound deliveries what is new. A scope that was attached whole is one row; its readers expand it.
+pub fn announce(connection: &mut PgConnection, run: i32, attached: &Attached) -> Result<(), TaskError> {
+    for &id in &attached.entity_types {
+        diesel::sql_query(
+            "insert into outbox (run_id, kind, operation, entity_type_id) values ($1, 'scope', 'insert', $2)",
+        )
+        .bind::<Integer, _>(run)
+        .bind::<Integer, _>(id)
+        .execute(connection)?;
+    }
+    for &id in &attached.associations {
+        diesel::sql_query(
+            "insert into outbox (run_id, kind, operation, association_id) values ($1, 'scope', 'insert', $2)",
+        )
+        .bind::<Integer, _>(run)
+        .bind::<Integer, _>(id)
+        .execute(connection)?;
+    }
+    // Persons made for single users; those of an attached scope are told of by its row.
+    diesel::sql_query(
+        "insert into outbox (run_id, kind, operation, person_id)
+         select distinct $1, 'person', 'insert', person_id from changes_now where new_person",
+    )
+    .bind::<Integer, _>(run)
+    .execute(connection)?;
+    // Memberships that come and go. The group's end is the one that is a group; the other leads to the person.
+    diesel::sql_query(
+        "with moved as (
+           select c.association_id, c.from_id, c.to_id, 'insert' as operation
+             from changes_now c join associations a on a.id = c.association_id and a.membership
+            where c.operation in ('insert', 'update')
+           union all
+           select c.association_id, c.from_id, coalesce(c.before_to_id, c.to_id), 'delete'
+             from changes_now c join associations a on a.id = c.association_id and a.membership
+            where c.operation in ('delete', 'update')
+         ), persons_of as (
+           select id, person_id from resources where person_id is not null
+              and id in (select from_id from moved union select to_id from moved)
+           union
+           select resource_id, person_id from changes_now where person_id is not null and operation = 'delete'
+         )
+         insert into outbox (run_id, kind, operation, person_id, group_id, association_id)
+         select $1, 'membership', m.operation, p.person_id, g.id, m.association_id
+           from moved m
+           join groups g on g.resource_id in (m.from_id, m.to_id)
+           join persons_of p on p.id = case when g.resource_id = m.from_id then m.to_id else m.from_id end",
+    )
+    .bind::<Integer, _>(run)
+    .execute(connection)?;
+    Ok(())
+}
+
+/// Whether a person that prepare matched a user with was deleted since.
+pub fn somebody_went(
+    connection: &mut PgConnection,
+    run: i32,
+    entity_type: i32,
+    pending: Option<&str>,
+) -> Result<bool, TaskError> {
+    let added = match pending {
+        Some(table) => format!("or h.id in (select t.person_id from {table} t)"),
+        None => String::new(),
+    };
+    // From the persons that were deleted since, usually none, to the users.
+    let went: Answer = diesel::sql_query(format!(
+        "select exists (
+           select from persons_history h
+            where h.operation = 'delete'
+              and h.valid_to > (select t.finished_at from tasks t where t.run_id = $1 and t.stage = 'prepare')
+              and (h.id in (select c.person_id from changes c
+                             where c.run_id = $1 and c.entity_type_id = $2 and c.operation <> 'delete')
+                   {added})
+         ) as yes"
+    ))
+    .bind::<Integer, _>(run)
+    .bind::<Integer, _>(entity_type)
+    .get_result(connection)?;
+    Ok(went.yes)
+}
+
+/// Whether a person has come since prepare whom a rule would match with a user that is to become a new person.
+pub fn somebody_came(
+    connection: &mut PgConnection,
+    run: &Run,
+    entity_type: i32,
+    users: &UsersDefinition,
+    pending: Option<&str>,
+) -> Result<bool, TaskError> {
+    for rule in &users.correlate {
+        let field = rule.field.replace('\'', "''");
+        let added = match pending {
+            Some(table) => format!("union all select t.attributes ->> $3 from {table} t"),
+            None => String::new(),
+        };
+        // From the persons that came since, usually none, to the new users.
+        let came: Answer = diesel::sql_query(format!(
+            "select exists (
+               select from (
+                 select lower(p.fields ->> '{field}') as value from persons p
+                  where p.valid_from > (select t.finished_at from tasks t where t.run_id = $1 and t.stage = 'prepare')
+               ) came where came.value in (
+                 select lower(value) from (
+                   select c.after ->> $3 as value from changes c
+                    where c.run_id = $1 and c.entity_type_id = $2 and c.new_person
+                   {added}
+                 ) new where value is not null
+               )
+             ) as yes"
+        ))
+        .bind::<Integer, _>(run.id.0)
+        .bind::<Integer, _>(entity_type)
+        .bind::<Nullable<Text>, _>(Some(&rule.property))
+        .get_result(connection)?;
+        if came.yes {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+#[derive(QueryableByName)]
+struct Answer {
+    #[diesel(sql_type = Bool)]
+    yes: bool,
+}
+
+fn scopes(connection: &mut PgConnection, column: &str) -> Result<BTreeSet<i32>, TaskError> {
+    #[derive(QueryableByName)]
+    struct Scope {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+    }
+    let scopes: Vec<Scope> = diesel::sql_query(format!(
+        "select distinct {column}::bigint as id from changes_now where {column} is not null order by 1"
+    ))
+    .load(connection)?;
+    Ok(scopes.into_iter().filter_map(|scope| i32::try_from(scope.id).ok()).collect())
+}
