@@ -1,7 +1,7 @@
 //! The kind `ldap`: any LDAP v3 directory, Active Directory included. A table is a search: base, scope, filter,
 //! attributes; its columns are `dn` and the attributes.
 //!
-//! A table counts as read only if its end was proven (see [`search`]): every page answered success and carried the
+//! A table counts as read only if its end was proven (see `search`): every page answered success and carried the
 //! paging control, and the last cookie was empty. Referrals are never followed.
 //!
 //! ```text
@@ -19,6 +19,7 @@ mod search;
 mod session;
 mod settings;
 mod transport;
+mod unasked;
 mod wire;
 
 use super::{
@@ -29,6 +30,7 @@ use schema::Schema;
 use search::PagedSearch;
 use session::Session;
 use settings::{DirectorySettings, SearchTable};
+use unasked::Unasked;
 
 /// LDAP directories.
 pub struct Ldap;
@@ -173,14 +175,14 @@ async fn export_table(
     let shape = RowShape::new(table);
     extraction.begin(&table.name, &table.source_file(), &shape.header())?;
     let mut search = PagedSearch::new(session.clone(), table, settings.page_size);
-    let mut unasked = row::Unasked::default();
+    let mut unasked = Unasked::default();
     while let Some(entry) = search.next().await? {
         let mut row = shape.row(entry, &mut unasked).map_err(|fault| search.refuse(&fault.to_string()))?;
         range::complete(session, &shape, &mut row).await.map_err(|error| search.in_context(error))?;
         shape.write(row, extraction)?;
     }
     if unasked.leaves_doubt() {
-        let schema = Schema::read(session).await.unwrap_or_default();
+        let schema = Schema::read(session).await.map_err(|error| search.in_context(error))?;
         if let Some(message) = unasked.renamed_column(&shape, &schema) {
             return Err(search.refuse(&message));
         }

@@ -1,11 +1,12 @@
 //! Looking at a directory without taking anything from it: whether it works, and what its tables hold.
 
 use super::range;
-use super::row::{RowShape, Unasked};
+use super::row::RowShape;
 use super::schema::{Schema, values};
 use super::search::PagedSearch;
 use super::session::Session;
 use super::settings::{DirectorySettings, SearchTable, Server};
+use super::unasked::Unasked;
 use crate::connectors::{ColumnSchema, ConnectionError, Finding, TableSchema};
 
 /// How many entries of a table are looked at.

@@ -3,8 +3,8 @@
 use super::dn;
 use super::entry::Entry;
 use super::range::{self, BrokenRange};
-use super::schema::Schema;
 use super::settings::SearchTable;
+use super::unasked::Unasked;
 use crate::connectors::{ConnectionError, Extraction};
 use crate::model::property::VALUE_SEPARATOR;
 use base64::Engine;
@@ -285,45 +285,4 @@ fn joined(mut values: Vec<Vec<u8>>) -> Vec<u8> {
         values.sort_unstable();
     }
     values.join(&SEPARATOR)
-}
-
-/// Attributes that came without being asked for, and columns that never had a value. Together they may mean that the
-/// server knows an attribute under another name, and that a whole column would silently be read as empty.
-#[derive(Default)]
-pub struct Unasked {
-    answered: BTreeSet<String>,
-    filled: Vec<bool>,
-}
-
-impl Unasked {
-    fn answered(&mut self, description: &str) {
-        if !description.contains(';') && !self.answered.contains(description) && self.answered.len() < 1000 {
-            self.answered.insert(description.to_owned());
-        }
-    }
-
-    fn filled(&mut self, columns: impl Iterator<Item = bool>) {
-        if self.filled.is_empty() {
-            self.filled.extend(columns);
-        } else {
-            self.filled.iter_mut().zip(columns).for_each(|(before, now)| *before |= now);
-        }
-    }
-
-    /// Whether there is anything to look up.
-    pub fn leaves_doubt(&self) -> bool {
-        !self.answered.is_empty() && self.filled.contains(&false)
-    }
-
-    /// What to write instead, if the schema says that a column without values goes by another name.
-    pub fn renamed_column(&self, shape: &RowShape, schema: &Schema) -> Option<String> {
-        let empty = shape.columns.iter().zip(&self.filled).filter(|(_, filled)| !**filled).map(|(column, _)| column);
-        for Column { name, .. } in empty {
-            if let Some(answered) = self.answered.iter().find(|answered| schema.is_a(answered, name)) {
-                let message = format!("the server calls `{name}` by the name `{answered}`: write that in `attributes`");
-                return Some(message);
-            }
-        }
-        None
-    }
 }

@@ -130,8 +130,11 @@ pub fn result(tag: u8, code: u8, text: &str) -> Vec<u8> {
     element(tag, &[element(10, &[code]), element(4, b""), element(4, text.as_bytes())].concat())
 }
 
+/// An attribute and its values.
+pub type Attribute<'a> = (&'a str, &'a [&'a [u8]]);
+
 /// A search result entry.
-pub fn entry(id: u32, dn: &[u8], attributes: &[(&str, &[&[u8]])]) -> Vec<u8> {
+pub fn entry(id: u32, dn: &[u8], attributes: &[Attribute]) -> Vec<u8> {
     let attributes: Vec<u8> = attributes
         .iter()
         .flat_map(|(name, values)| {

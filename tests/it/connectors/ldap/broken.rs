@@ -15,7 +15,7 @@ fn a_server_that_never_answers_ends_by_time_out() {
     for secure in [false, true] {
         let began = Instant::now();
         let url = if secure { server.url().replace("ldap:", "ldaps:") } else { server.url() };
-        let error = Document::new(&[url.clone()]).people(&["uid"]).set("timeout_seconds", 1).failure();
+        let error = Document::new(std::slice::from_ref(&url)).people(&["uid"]).set("timeout_seconds", 1).failure();
         let took = began.elapsed();
         assert!(took >= Duration::from_secs(1) && took < Duration::from_secs(3), "{took:?}");
         assert!(error.transient && error.place == url && error.message.contains("within 1 s"), "{error}");
@@ -27,20 +27,18 @@ fn a_server_that_stops_in_the_middle_ends_by_time_out() {
     let directory =
         Rc::new(Directory::builder().entries(&Organization { users: 3000, groups: 0, staff: 0 }.ldif()).start());
     let stopping = directory.clone();
-    let mut stopped_at = None;
-    let (sender, receiver) = std::sync::mpsc::channel();
-    let mut recorder = Recorder::default();
-    recorder.on_row = Some(Box::new(move |rows| {
+    let (sender, stopped_at) = std::sync::mpsc::channel();
+    let on_row = move |rows| {
         if rows == 150 {
             stopping.pause();
             sender.send(Instant::now()).unwrap();
         }
-    }));
+    };
+    let mut recorder = Recorder { on_row: Some(Box::new(on_row)), ..Recorder::default() };
     let document = Document::new(&[directory.url()]).people(&["uid"]).set("timeout_seconds", 1).set("page_size", 100);
     let error = kind("ldap").unwrap().export(&document.request(), &mut recorder).unwrap_err();
-    stopped_at.replace(receiver.recv().unwrap());
     directory.resume();
-    let took = stopped_at.unwrap().elapsed();
+    let took = stopped_at.recv().unwrap().elapsed();
     assert!(took >= Duration::from_secs(1) && took < Duration::from_secs(4), "{took:?}");
     assert!(error.transient && error.message.contains("no answer within 1 s"), "{error}");
     for word in ["ou=people,dc=example,dc=org", "(objectClass=inetOrgPerson)", "entries read", "nothing of it is used"]

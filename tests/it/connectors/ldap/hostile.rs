@@ -8,6 +8,9 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+/// What it is, and the answer to the search with this message id.
+type Attack = (&'static str, fn(u32) -> Vec<u8>);
+
 fn failure(answer: impl Fn(u32) -> Vec<u8> + Send + Sync + 'static) -> String {
     let server = Responder::start(move |id, _| Answer::Bytes(answer(id)));
     let began = Instant::now();
@@ -19,7 +22,7 @@ fn failure(answer: impl Fn(u32) -> Vec<u8> + Send + Sync + 'static) -> String {
 
 #[test]
 fn what_is_no_ldap_is_refused() {
-    let cases: [(&str, fn(u32) -> Vec<u8>); 5] = [
+    let cases: [Attack; 5] = [
         ("text", |_| b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()),
         ("an element longer than its parent", |_| vec![0x30, 3, 0x02, 5, 1]),
         ("an indefinite length", |_| vec![0x30, 0x80, 0, 0]),
@@ -34,7 +37,7 @@ fn what_is_no_ldap_is_refused() {
 
 #[test]
 fn messages_that_make_no_sense_are_refused() {
-    let cases: [(&str, fn(u32) -> Vec<u8>); 9] = [
+    let cases: [Attack; 9] = [
         ("an empty message", |_| element(0x30, b"")),
         ("an unknown operation", |id| message(id, &element(0x7e, b""))),
         ("a sign-in result for a search", |id| message(id, &result(0x61, 0, ""))),

@@ -2,7 +2,7 @@
 
 use super::Document;
 use crate::support::directory::Directory;
-use crate::support::responder::{Answer, Responder, end_of_page, end_without_control, entry};
+use crate::support::responder::{Answer, Attribute, Responder, end_of_page, end_without_control, entry};
 use muster::connectors::PairColumn;
 
 const SEPARATOR: &str = "\u{1f}";
@@ -103,7 +103,7 @@ fn bytes_in_an_attribute_taken_for_text_are_an_error_that_says_what_to_do() {
 #[test]
 fn the_option_binary_is_understood() {
     let server = Responder::start(|id, _| {
-        let values: &[(&str, &[&[u8]])] =
+        let values: &[Attribute] =
             &[("userCertificate;binary", &[b"\x30\x00"]), ("cn;lang-de", &[b"deutsch"]), ("cn", &[b"plain"])];
         Answer::Bytes([entry(id, b"uid=ada", values), end_of_page(id, 0, b"")].concat())
     });
@@ -132,8 +132,8 @@ fn referrals_are_passed_over() {
 #[test]
 fn pairs_carry_the_key_as_the_row_has_it() {
     let server = Responder::start(|id, _| {
-        let values: &[(&str, &[&[u8]])] = &[("objectGUID", &[b"\x01\x02"]), ("member", &[b"uid=a", b"uid=b"])];
-        let no_key: &[(&str, &[&[u8]])] = &[("member", &[b"uid=c"])];
+        let values: &[Attribute] = &[("objectGUID", &[b"\x01\x02"]), ("member", &[b"uid=a", b"uid=b"])];
+        let no_key: &[Attribute] = &[("member", &[b"uid=c"])];
         Answer::Bytes([entry(id, b"cn=g", values), entry(id, b"cn=h", no_key), end_of_page(id, 0, b"")].concat())
     });
     let mut document =
@@ -150,7 +150,7 @@ fn pairs_carry_the_key_as_the_row_has_it() {
 fn ranges(broken: bool) -> Responder {
     Responder::start(move |id, request| {
         let asks_for = |words: &str| request.windows(words.len()).any(|window| window == words.as_bytes());
-        let (attributes, end): (&[(&str, &[&[u8]])], _) = if asks_for("member;range=2-*") {
+        let (attributes, end): (&[Attribute], _) = if asks_for("member;range=2-*") {
             (&[("member;range=2-3", &[b"uid=c", b"uid=d"])], end_without_control(id, 0))
         } else if asks_for("member;range=4-*") && broken {
             (&[("member", &[])], end_without_control(id, 0))
