@@ -1,8 +1,8 @@
 //! The database: pool, migrations, and the private PostgreSQL.
 
 pub mod backend;
-mod facts;
 pub mod copy;
+mod facts;
 pub mod private;
 
 pub use facts::{Facts, facts};

@@ -111,12 +111,7 @@ pub struct PropertyCount {
 }
 
 /// A page of a run's changes: those listed one by one first, then the inserts of scopes that were loaded whole.
-pub fn page(
-    connection: &mut PgConnection,
-    run: &Run,
-    filter: &ChangeFilter,
-    limit: i64,
-) -> QueryResult<Vec<Change>> {
+pub fn page(connection: &mut PgConnection, run: &Run, filter: &ChangeFilter, limit: i64) -> QueryResult<Vec<Change>> {
     let whole = whole_scopes(connection, run)?;
     let mut sources = vec![format!(
         "(select e.name as entity_type, a.name as association, c.key, c.to_key, c.before_to_key, c.operation, c.before,

@@ -78,6 +78,14 @@ pub struct Scope<'a> {
     pub next_id: i64,
 }
 
+impl Scope<'_> {
+    /// The slot of the record that a reference names by its key, in whatever form the key's type allows.
+    pub fn find(&self, reference: &str) -> Option<Slot> {
+        let key = self.mapper.key_property().reference(reference).ok()??;
+        self.keys.find(scan::key_digest(&key))
+    }
+}
+
 /// A set of rows by position, one bit each.
 #[derive(Default)]
 pub struct Rowset {

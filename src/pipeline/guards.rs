@@ -66,7 +66,8 @@ fn empty_source(evidence: &Evidence<'_>, breaches: &mut Vec<Breach>) {
     for counters in &evidence.counters.entity_types {
         let accepted = counters.inserted + counters.updated + counters.unchanged + counters.withheld;
         if counters.stored > 0 && accepted == 0 {
-            let why = if counters.read == 0 { "has no rows" } else { "has only rows that are rejected or out of scope" };
+            let why =
+                if counters.read == 0 { "has no rows" } else { "has only rows that are rejected or out of scope" };
             let message = format!("{} had {} records, and its source {why} now", counters.name, counters.stored);
             breaches.push(Breach {
                 actual: Some(0.0),

@@ -159,7 +159,8 @@ pub fn resource_indexes(table: &str, entity_type: i32, represents: Represents, u
 pub fn unique_indexes<'p>(table: &str, entity_type: i32, unique: impl Iterator<Item = &'p str>) -> String {
     unique
         .map(|property| {
-            let name = format!("resources_{entity_type}_unique_{:016x}", xxhash_rust::xxh3::xxh3_64(property.as_bytes()));
+            let name =
+                format!("resources_{entity_type}_unique_{:016x}", xxhash_rust::xxh3::xxh3_64(property.as_bytes()));
             let property = property.replace('\'', "''");
             format!("create index if not exists {name} on {table} (md5(attributes ->> '{property}'));")
         })

@@ -5,9 +5,9 @@ pub mod correlation;
 mod households;
 mod writing;
 
+use super::TaskError;
 use super::authority::{Authority, Fate, Person, Source};
 use super::progress::Progress;
-use super::TaskError;
 use crate::document;
 use crate::model::configuration;
 use crate::model::connector::{self, Connector, ConnectorDefinition};

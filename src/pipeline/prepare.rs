@@ -4,11 +4,11 @@
 mod freeze;
 mod plan;
 
+use super::causes;
 use super::difference::change_set::ChangeSet;
 use super::difference::keys::flag;
 use super::difference::pairs;
 use super::difference::{Scope, Work, absent, links, marks, records, scan};
-use super::causes;
 use super::guards::{self, Evidence};
 use super::pending::{LoadError, Pending};
 use super::people::correlation::{Correlator, Fresh};
@@ -114,8 +114,7 @@ fn map(work: &mut Work<'_>, scopes: &mut [Scope<'_>]) -> Result<PersonCounters, 
         let title = scope.definition.title();
         work.progress.begin(format!("Mapping {title}"), scope.file.rows);
         let new = scope.keys.iter().filter(|(_, entry)| entry.has(flag::NEW)).count() as i64;
-        let nobody =
-            scope.keys.iter().filter(|(_, entry)| entry.has(flag::NOBODY)).count() as i64;
+        let nobody = scope.keys.iter().filter(|(_, entry)| entry.has(flag::NOBODY)).count() as i64;
         scope.next_id = reserve(work.connection, "resource_ids", new)?;
         let users = scope.definition.users.as_ref();
         match users.filter(|_| scope.definition.represents == Represents::Users) {
@@ -186,11 +185,7 @@ fn forecast(
     Ok(())
 }
 
-fn evaluate(
-    plan: &Plan,
-    counters: Counters,
-    new_rejects: std::collections::BTreeMap<String, u64>,
-) -> Vec<Breach> {
+fn evaluate(plan: &Plan, counters: Counters, new_rejects: std::collections::BTreeMap<String, u64>) -> Vec<Breach> {
     let definition = &plan.definition;
     guards::evaluate(&Evidence {
         connector: &definition.name,
@@ -198,8 +193,16 @@ fn evaluate(
         complete: true,
         thresholds: definition.thresholds.clone(),
         guards: definition.guards.clone(),
-        entity_type_thresholds: definition.entity_types.iter().map(|one| (one.name.as_str(), &one.thresholds)).collect(),
-        association_thresholds: definition.associations.iter().map(|one| (one.name.as_str(), &one.thresholds)).collect(),
+        entity_type_thresholds: definition
+            .entity_types
+            .iter()
+            .map(|one| (one.name.as_str(), &one.thresholds))
+            .collect(),
+        association_thresholds: definition
+            .associations
+            .iter()
+            .map(|one| (one.name.as_str(), &one.thresholds))
+            .collect(),
         counters,
         new_rejects,
         volumes: plan.volumes(),

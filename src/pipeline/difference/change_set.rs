@@ -62,7 +62,7 @@ pub struct ChangeSet<'a> {
     changes: Option<CopyIn>,
     problems: Option<CopyIn>,
     marks: Option<CopyIn>,
-    change_seq: i64,
+    change_seq: i32,
     problem_seq: i32,
     digest: Digest,
     counts: BTreeMap<String, u64>,
@@ -106,7 +106,7 @@ impl<'a> ChangeSet<'a> {
         open(&mut self.changes, self.pending, changes::table)?
             .row(20)?
             .int4(run)
-            .int8(seq)
+            .int4(seq)
             .date(today)
             .int4(change.entity_type)
             .null()
@@ -143,7 +143,7 @@ impl<'a> ChangeSet<'a> {
         open(&mut self.changes, self.pending, changes::table)?
             .row(20)?
             .int4(run)
-            .int8(seq)
+            .int4(seq)
             .date(today)
             .null()
             .int4(change.association)
@@ -171,7 +171,13 @@ impl<'a> ChangeSet<'a> {
     }
 
     /// Digests to write on a stored record whose values stay as they are.
-    pub fn mark(&mut self, entity_type: i32, id: i64, digest: Option<u128>, links: Option<u128>) -> Result<(), TaskError> {
+    pub fn mark(
+        &mut self,
+        entity_type: i32,
+        id: i64,
+        digest: Option<u128>,
+        links: Option<u128>,
+    ) -> Result<(), TaskError> {
         open(&mut self.marks, self.pending, marks::table)?
             .row(4)?
             .int8(id)
@@ -234,7 +240,7 @@ impl<'a> ChangeSet<'a> {
         Ok(())
     }
 
-    fn next_change(&mut self) -> i64 {
+    fn next_change(&mut self) -> i32 {
         self.change_seq += 1;
         self.change_seq
     }

@@ -177,7 +177,7 @@ fn resolve_pairs(
     while let Some(row) = rows.next()? {
         let owner = row.values.get(from).unwrap_or_default().trim();
         let value = row.values.get(to).unwrap_or_default().trim();
-        let Some(slot) = scopes[owners].keys.find(key_digest(owner)) else { continue };
+        let Some(slot) = scopes[owners].find(owner) else { continue };
         if value.is_empty() || !is_due(scopes[owners].keys.get(slot)) {
             continue;
         }
@@ -208,11 +208,7 @@ struct Resolver<'r, 'a> {
 }
 
 impl<'r, 'a> Resolver<'r, 'a> {
-    fn new(
-        work: &mut Work<'_>,
-        association: &'r mut Association<'a>,
-        scopes: &[Scope<'_>],
-    ) -> Result<Self, TaskError> {
+    fn new(work: &mut Work<'_>, association: &'r mut Association<'a>, scopes: &[Scope<'_>]) -> Result<Self, TaskError> {
         let matches = match association.definition.match_property.clone() {
             None => None,
             Some(property) => {
@@ -263,20 +259,24 @@ impl<'r, 'a> Resolver<'r, 'a> {
         Ok(())
     }
 
+    /// The resource that a value finds at the first `to` end that has it. The value is read as that end's property is:
+    /// a GUID is found in whatever form the reference has.
     fn target(&self, scopes: &[Scope<'_>], value: &str) -> Option<i64> {
-        match &self.matches {
-            Some(ends) => {
-                let digest = key_digest(value);
-                ends.iter().find_map(|values| values.get(&digest).copied())
+        self.association.to.iter().enumerate().find_map(|(position, &end)| {
+            let scope = &scopes[end];
+            let property = match &self.association.definition.match_property {
+                Some(name) => scope.mapper.properties().iter().find(|property| property.name() == name)?,
+                None => scope.mapper.key_property(),
+            };
+            let digest = key_digest(&property.reference(value).ok()??);
+            match &self.matches {
+                Some(ends) => ends.get(position)?.get(&digest).copied(),
+                None => {
+                    let entry = scope.keys.get(scope.keys.find(digest)?);
+                    entry.will_exist().then_some(entry.id)
+                }
             }
-            None => {
-                let digest = key_digest(value);
-                self.association.to.iter().find_map(|&end| {
-                    let keys = &scopes[end].keys;
-                    keys.find(digest).map(|slot| keys.get(slot)).filter(|entry| entry.will_exist()).map(|entry| entry.id)
-                })
-            }
-        }
+        })
     }
 
     fn dangling(&mut self, work: &mut Work<'_>, value: &str, place: &Place<'_>) -> Result<(), TaskError> {
@@ -323,12 +323,11 @@ impl<'r, 'a> Resolver<'r, 'a> {
         for owners in std::mem::take(&mut self.owners).chunks(BATCH) {
             let ids: Vec<i64> =
                 owners.iter().map(|&slot| keys.get(slot)).filter(|e| !e.has(flag::NEW)).map(|e| e.id).collect();
-            let links: Vec<Link> = diesel::sql_query(
-                "select from_id, to_id from links where association_id = $1 and from_id = any($2)",
-            )
-            .bind::<Integer, _>(self.association.id)
-            .bind::<Array<BigInt>, _>(ids)
-            .load(work.connection)?;
+            let links: Vec<Link> =
+                diesel::sql_query("select from_id, to_id from links where association_id = $1 and from_id = any($2)")
+                    .bind::<Integer, _>(self.association.id)
+                    .bind::<Array<BigInt>, _>(ids)
+                    .load(work.connection)?;
             let mut stored: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
             for link in links {
                 stored.entry(link.from_id).or_default().insert(link.to_id);

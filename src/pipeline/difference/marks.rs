@@ -47,9 +47,7 @@ fn mark(work: &mut Work<'_>, scope: &Scope<'_>) -> Result<(), TaskError> {
     let doubtful = |entry: &&Entry| {
         let own = entry.has(flag::LOOK) && !entry.has(flag::UNKNOWN | flag::OPEN)
             || entry.has(flag::OPEN) && !entry.has(flag::UNKNOWN);
-        let links = owns_pairs
-            && (entry.links != 0
-                || entry.has(flag::LINKS_OPEN) != entry.has(flag::LINKS_UNKNOWN));
+        let links = owns_pairs && (entry.links != 0 || entry.has(flag::LINKS_OPEN) != entry.has(flag::LINKS_UNKNOWN));
         entry.has(flag::READ)
             && !entry.has_any(flag::NEW | flag::REJECTED | flag::CONFLICT | flag::WRITTEN)
             && (own || links)

@@ -2,7 +2,6 @@
 
 use super::keys::flag;
 use super::rows::{Rows, source_line};
-use super::scan::key_digest;
 use super::{Scope, Work};
 use crate::model::association::AssociationDefinition;
 use crate::model::counters::AssociationCounters;
@@ -73,7 +72,7 @@ pub fn add_up(
     while let Some(row) = rows.next()? {
         let (owner, value) = (row.values.get(from).unwrap_or_default().trim(), row.values.get(to).unwrap_or_default());
         let scope = &mut scopes[association.from];
-        if let Some(slot) = scope.keys.find(key_digest(owner)) {
+        if let Some(slot) = scope.find(owner) {
             let digest = Digest::of_fields(seed, std::iter::once(value.trim().as_bytes()));
             let entry = scope.keys.get_mut(slot);
             entry.links = entry.links.wrapping_add(digest.0);

@@ -106,8 +106,7 @@ fn examine(scope: &Scope<'_>, values: &csv::StringRecord) -> Verdict {
             "several different records have the key {text}; all of them are left out and what is stored stays. Leave \
              one of them at the source"
         );
-        let problem =
-            RowProblem { code: ProblemCode::DuplicateKey, column: key_column(), value: Some(text), message };
+        let problem = RowProblem { code: ProblemCode::DuplicateKey, column: key_column(), value: Some(text), message };
         return rejected(vec![problem]);
     }
     match scope.mapper.record(values) {
@@ -236,10 +235,7 @@ impl Writer<'_, '_> {
             return Ok(());
         }
         let mut stored = stored(work.connection, scope, known)?;
-        let nobody: Vec<bool> = known
-            .iter()
-            .map(|accepted| scope.keys.get(accepted.slot).has(flag::NOBODY))
-            .collect();
+        let nobody: Vec<bool> = known.iter().map(|accepted| scope.keys.get(accepted.slot).has(flag::NOBODY)).collect();
         let searching: Vec<usize> = (0..known.len()).filter(|&index| nobody[index]).collect();
         let matches = self.correlate(work, scope, known, &searching)?;
         let mut matches: HashMap<usize, Match> = searching.into_iter().zip(matches).collect();
@@ -290,10 +286,8 @@ impl Writer<'_, '_> {
         only: &[usize],
     ) -> Result<Vec<Match>, TaskError> {
         let Some(correlator) = &mut self.correlator else { return Ok(accepted.iter().map(|_| Match::None).collect()) };
-        let user = |accepted: &Accepted| User {
-            key: accepted.key.clone(),
-            values: accepted.record.to_map(&scope.mapper),
-        };
+        let user =
+            |accepted: &Accepted| User { key: accepted.key.clone(), values: accepted.record.to_map(&scope.mapper) };
         let users: Vec<User> = if accepted.iter().all(|one| scope.keys.get(one.slot).has(flag::NEW)) {
             accepted.iter().map(user).collect()
         } else {

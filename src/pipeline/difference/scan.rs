@@ -46,10 +46,9 @@ pub fn stored(connection: &mut PgConnection, scope: &mut Scope<'_>, rows: u64) -
     let expected = usize::try_from(rows.max(count.count.unsigned_abs())).unwrap_or(usize::MAX);
     scope.keys = Keys::with_capacity(expected + expected / 100);
 
-    let stored = diesel::sql_query(
-        "select id, digest, links_digest, person_id, key from resources where entity_type_id = $1",
-    )
-    .bind::<Integer, _>(scope.id);
+    let stored =
+        diesel::sql_query("select id, digest, links_digest, person_id, key from resources where entity_type_id = $1")
+            .bind::<Integer, _>(scope.id);
     for row in stored.load_iter::<Stored, PgRowByRowLoadingMode>(connection)? {
         let row = row?;
         let mut flags = 0;
@@ -110,7 +109,8 @@ pub fn read(store: &Store, scope: &mut Scope<'_>, progress: &Progress) -> Result
 /// Notes a record in scope that is new or differs, and finds out about records with the same key.
 fn note(scope: &mut Scope<'_>, known: Option<Slot>, key: u128, digest: u128, ordinal: u32) {
     let Some(slot) = known else {
-        let slot = scope.keys.insert(key, digest, 0, flag::READ | flag::NEW | flag::LOOK | flag::UNKNOWN | flag::NOBODY);
+        let slot =
+            scope.keys.insert(key, digest, 0, flag::READ | flag::NEW | flag::LOOK | flag::UNKNOWN | flag::NOBODY);
         scope.keys.get_mut(slot).ordinal = ordinal;
         scope.look.set(ordinal);
         return;

@@ -160,9 +160,15 @@ fn withdraw(work: &mut Work<'_>, scope: &mut Scope<'_>, refused: &BTreeSet<(Slot
         let property = &scope.definition.properties[usize::from(position)];
         let ids: Vec<i64> = slots.iter().map(|&slot| scope.keys.get(slot).id).collect();
         let table = if scope.pending {
-            format!("select id, key, line, attributes ->> $2 as value from {}.resources_{} where id = any($1)", work.pending.schema, scope.id)
+            format!(
+                "select id, key, line, attributes ->> $2 as value from {}.resources_{} where id = any($1)",
+                work.pending.schema, scope.id
+            )
         } else {
-            format!("select resource_id as id, key, line, after ->> $2 as value from {}.changes where resource_id = any($1)", work.pending.schema)
+            format!(
+                "select resource_id as id, key, line, after ->> $2 as value from {}.changes where resource_id = any($1)",
+                work.pending.schema
+            )
         };
         let rows: Vec<Withdrawn> = diesel::sql_query(table)
             .bind::<Array<BigInt>, _>(ids)

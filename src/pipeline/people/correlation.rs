@@ -103,12 +103,7 @@ impl<'a> Correlator<'a> {
 
     /// Finds the persons of a batch of users. `keys` are those of the entity type: a person whose user of this type
     /// stays is not free for another one.
-    pub fn correlate(
-        &mut self,
-        connection: &mut PgConnection,
-        keys: &Keys,
-        users: &[User],
-    ) -> QueryResult<Vec<Match>> {
+    pub fn correlate(&mut self, connection: &mut PgConnection, keys: &Keys, users: &[User]) -> QueryResult<Vec<Match>> {
         let mut found: Vec<Option<Match>> = vec![None; users.len()];
         if self.history {
             self.find_again(connection, users, &mut found)?;

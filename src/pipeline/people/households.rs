@@ -71,11 +71,7 @@ pub fn each(
 
 /// Lists the touched persons in a temporary table; returns how many.
 fn touch(connection: &mut PgConnection, authority: &Authority, world: &World<'_>) -> Result<u64, TaskError> {
-    let added: String = world
-        .added
-        .iter()
-        .map(|table| format!(" union all select person_id from {table}"))
-        .collect();
+    let added: String = world.added.iter().map(|table| format!(" union all select person_id from {table}")).collect();
     diesel::sql_query("drop table if exists touched_persons").execute(connection)?;
     diesel::sql_query("create temp table touched_persons (person_id bigint primary key)").execute(connection)?;
     let existing =
@@ -221,11 +217,7 @@ fn testimonies(
     Ok(by_person)
 }
 
-fn missing(
-    connection: &mut PgConnection,
-    world: &World<'_>,
-    ids: &[i64],
-) -> Result<HashMap<i64, Vec<i32>>, TaskError> {
+fn missing(connection: &mut PgConnection, world: &World<'_>, ids: &[i64]) -> Result<HashMap<i64, Vec<i32>>, TaskError> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = BigInt)]

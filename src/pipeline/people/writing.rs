@@ -141,11 +141,8 @@ fn state(person: &Person, now: DateTime<Utc>) -> &'static str {
 fn search(person: &Person) -> String {
     const SEARCHED: [&str; 7] =
         ["display_name", "given_name", "family_name", "user_name", "mail", "employee_id", "phone"];
-    let mut words: Vec<String> = SEARCHED
-        .iter()
-        .filter_map(|field| person.fields.get(*field).and_then(Value::as_str))
-        .map(simplify)
-        .collect();
+    let mut words: Vec<String> =
+        SEARCHED.iter().filter_map(|field| person.fields.get(*field).and_then(Value::as_str)).map(simplify).collect();
     words.dedup();
     words.join(" ")
 }

@@ -16,8 +16,10 @@ pub fn fill_keys(connection: &mut PgConnection, pending: &Pending, plan: &Plan) 
         return Ok(());
     }
     let tables = pending.tables(connection, "resources")?;
-    let added: String =
-        tables.iter().map(|table| format!("union all select r.id, r.key from ends join {schema}.{table} r using (id) ")).collect();
+    let added: String = tables
+        .iter()
+        .map(|table| format!("union all select r.id, r.key from ends join {schema}.{table} r using (id) "))
+        .collect();
     connection.batch_execute(&format!(
         "create unlogged table {schema}.ends as
            select distinct id from {schema}.changes, unnest(array[from_id, to_id, before_to_id]) as id

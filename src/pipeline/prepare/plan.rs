@@ -90,7 +90,9 @@ impl Plan {
             if !empty {
                 let unique = definition.properties.iter().filter(|property| property.unique && !property.key);
                 let sql = crate::pipeline::pending::unique_indexes(&partition, id, unique.map(|one| one.name.as_str()));
-                connection.batch_execute(&sql)?;
+                if !sql.is_empty() {
+                    connection.batch_execute(&sql)?;
+                }
             }
             scopes.push(Scope {
                 id,
@@ -150,7 +152,11 @@ impl Plan {
                             )
                         })
                     };
-                    Source::Pairs { file, from: position(&definition.from_column)?, to: position(&definition.to_column)? }
+                    Source::Pairs {
+                        file,
+                        from: position(&definition.from_column)?,
+                        to: position(&definition.to_column)?,
+                    }
                 }
                 (None, None) => continue,
             };

@@ -38,7 +38,10 @@ pub fn attach(connection: &mut PgConnection, schema: &str, run: i32) -> Result<A
     for kind in ["resources", "links"] {
         for table in pending::tables(connection, schema, kind)? {
             let Some(id) = table.rsplit('_').next().and_then(|id| id.parse::<i32>().ok()) else {
-                return Err(TaskError::failed(format!("run {run}"), format!("{schema}.{table} is not a pending table")));
+                return Err(TaskError::failed(
+                    format!("run {run}"),
+                    format!("{schema}.{table} is not a pending table"),
+                ));
             };
             connection.batch_execute(&format!(
                 "alter table {schema}.{table} set schema public;
