@@ -7,5 +7,8 @@ mod cli;
 mod connectors {
     mod ldap;
 }
+mod pipeline {
+    mod export;
+}
 mod private_server;
 mod support;
