@@ -7,8 +7,9 @@ use object_store::{MultipartUpload, ObjectStoreExt};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::io::{self, Write};
+use tokio::task::JoinHandle;
 
-/// One part in memory at a time. S3 takes parts from 5 MiB and up to 10,000 of them: 80 GB for an object.
+/// Two parts in memory at a time: one is filled while the other is hashed and written. S3 takes parts from 5 MiB and up to 10,000 of them: 80 GB for an object.
 const PART: usize = 8 << 20;
 
 /// An object being written. Dropped before [`StoreWriter::finish`], nothing of it stays.
@@ -18,6 +19,8 @@ pub struct StoreWriter {
     path: Path,
     part: Vec<u8>,
     upload: Option<Box<dyn MultipartUpload>>,
+    /// The part that is on its way, and has the digest with it.
+    sending: Option<JoinHandle<(Sha256, object_store::Result<()>)>>,
     digest: Sha256,
     bytes: u64,
 }
@@ -35,7 +38,8 @@ impl StoreWriter {
     pub(super) fn begin(store: Store, name: &str) -> Result<Self, StoreError> {
         let path = store.path(name)?;
         let name = name.to_owned();
-        Ok(Self { store, name, path, part: Vec::new(), upload: None, digest: Sha256::new(), bytes: 0 })
+        let digest = Sha256::new();
+        Ok(Self { store, name, path, part: Vec::new(), upload: None, sending: None, digest, bytes: 0 })
     }
 
     /// Bytes written so far.
@@ -47,11 +51,13 @@ impl StoreWriter {
     pub fn finish(mut self) -> Result<Sealed, StoreError> {
         if self.upload.is_some() {
             self.send_part()?;
+            self.settle()?;
             if let Some(mut upload) = self.upload.take() {
                 self.store.run(&self.name, upload.complete())?;
             }
         } else {
             let content = self.take_part();
+            self.digest.update(&content);
             self.store.run(&self.name, self.store.objects.put(&self.path, content.into()))?;
         }
         let digest = std::mem::take(&mut self.digest).finalize();
@@ -59,6 +65,7 @@ impl StoreWriter {
     }
 
     fn send_part(&mut self) -> Result<(), StoreError> {
+        self.settle()?;
         if self.part.is_empty() {
             return Ok(());
         }
@@ -67,11 +74,27 @@ impl StoreWriter {
             Some(upload) => upload,
             begun => begun.insert(self.store.run(&self.name, self.store.objects.put_multipart(&self.path))?),
         };
-        self.store.run(&self.name, upload.put_part(content.into()))
+        let sent = upload.put_part(content.clone().into());
+        let mut digest = std::mem::take(&mut self.digest);
+        self.sending = Some(self.store.runtime.spawn(async move {
+            digest.update(&content);
+            (digest, sent.await)
+        }));
+        Ok(())
+    }
+
+    /// Waits for the part that is on its way.
+    fn settle(&mut self) -> Result<(), StoreError> {
+        let Some(sending) = self.sending.take() else { return Ok(()) };
+        let (digest, sent) = self.store.runtime.block_on(sending).map_err(|error| StoreError::Io {
+            location: self.store.location.0.clone(),
+            source: io::Error::other(error),
+        })?;
+        self.digest = digest;
+        sent.map_err(|error| self.store.error(&self.name, error))
     }
 
     fn take_part(&mut self) -> Bytes {
-        self.digest.update(&self.part);
         self.bytes += self.part.len() as u64;
         std::mem::take(&mut self.part).into()
     }
@@ -81,7 +104,7 @@ impl Write for StoreWriter {
     fn write(&mut self, content: &[u8]) -> io::Result<usize> {
         if self.part.len() + content.len() > PART {
             self.send_part()?;
-            self.part.reserve(PART);
+            self.part = Vec::with_capacity(PART);
         }
         self.part.extend_from_slice(content);
         Ok(content.len())
@@ -95,6 +118,8 @@ impl Write for StoreWriter {
 
 impl Drop for StoreWriter {
     fn drop(&mut self) {
+        // Whatever came of the last part: all of them are taken back.
+        let _ = self.settle();
         let Some(mut upload) = self.upload.take() else { return };
         if let Err(error) = self.store.run(&self.name, upload.abort()) {
             tracing::warn!(object = self.name, %error, "an unfinished object could not be taken back");
