@@ -7,8 +7,6 @@ mod cli;
 mod connectors {
     mod ldap;
 }
-mod pipeline {
-    mod export;
-}
+mod pipeline;
 mod private_server;
 mod support;

@@ -1,0 +1,4 @@
+//! Whole runs, through the program: export → prepare synchronization → synchronize.
+
+mod export;
+mod hr_example;
