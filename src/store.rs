@@ -142,6 +142,13 @@ impl Store {
         Ok(VerifyingReader::new(self.reader(path)?, path, sealed))
     }
 
+    /// The folders directly below a folder, by their whole names.
+    pub fn folders(&self, below: &str) -> Result<Vec<String>, StoreError> {
+        let path = self.path(below)?;
+        let listed = self.run(below, async { self.objects.list_with_delimiter(Some(&path)).await })?;
+        Ok(listed.common_prefixes.into_iter().map(String::from).collect())
+    }
+
     /// Deletes everything under `prefix` (a whole folder), and what an interrupted writer may have left there.
     pub fn delete_prefix(&self, prefix: &str) -> Result<(), StoreError> {
         let path = self.path(prefix)?;

@@ -41,7 +41,7 @@ const LOOK: Duration = Duration::from_secs(60);
 pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), TaskError> {
     let mut connection = context.db.get().map_err(crate::db::DbError::from)?;
     let (run, definition) = load(&mut connection, claim.run)?;
-    sweep(context, &mut connection, &run, claim.epoch)?;
+    sweep(context, &mut connection, run.connector_id)?;
     let feed = Feed::open(&mut connection, &context.data_dir, &run, claim.epoch)?;
     let expected = rows_of_last_time(&mut connection, run.connector_id)?;
     drop(connection);
@@ -149,16 +149,20 @@ fn export_all(
 
 /// The extraction's folder in the store. Each attempt has its own, so that a late worker writes into nobody's.
 fn prefix(connector: ConnectorId, run: RunId, epoch: i32) -> String {
-    format!("extractions/{connector}/{run}-{epoch}")
+    format!("{}/{run}-{epoch}", folder(connector))
 }
 
-/// Removes what earlier attempts of this run, whose workers died, left behind.
-fn sweep(context: &Context, connection: &mut PgConnection, run: &Run, epoch: i32) -> Result<(), TaskError> {
-    let recorded = extraction::recorded(connection, run.id)?;
-    for earlier in (1..epoch).map(|epoch| prefix(run.connector_id, run.id, epoch)) {
-        if !recorded.contains(&earlier) {
-            context.store.delete_prefix(&earlier).map_err(std::io::Error::from)?;
-        }
+fn folder(connector: ConnectorId) -> String {
+    format!("extractions/{connector}")
+}
+
+/// Removes what earlier exports, whose workers died, left behind: at most one run of a connector is at work, so that
+/// what is not recorded is nobody's.
+fn sweep(context: &Context, connection: &mut PgConnection, connector: ConnectorId) -> Result<(), TaskError> {
+    let found = context.store.folders(&folder(connector)).map_err(std::io::Error::from)?;
+    let recorded = extraction::recorded(connection, connector)?;
+    for left in found.iter().filter(|folder| !recorded.contains(folder)) {
+        context.store.delete_prefix(left).map_err(std::io::Error::from)?;
     }
     Ok(())
 }

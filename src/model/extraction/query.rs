@@ -62,9 +62,9 @@ pub fn files(connection: &mut PgConnection, id: ExtractionId) -> QueryResult<Vec
     Ok(rows.into_iter().map(FileRow::made).collect())
 }
 
-/// The folders that extractions of a run are recorded in.
-pub fn recorded(connection: &mut PgConnection, run: RunId) -> QueryResult<Vec<String>> {
-    extractions::table.filter(extractions::run_id.eq(run)).select(extractions::prefix).load(connection)
+/// The folders that extractions of a connector are recorded in.
+pub fn recorded(connection: &mut PgConnection, connector_id: ConnectorId) -> QueryResult<Vec<String>> {
+    extractions::table.filter(extractions::connector_id.eq(connector_id)).select(extractions::prefix).load(connection)
 }
 
 /// The newest extraction of a connector that still has its files.

@@ -28,11 +28,10 @@ impl Feed {
         run: &Run,
         epoch: i32,
     ) -> Result<Self, TaskError> {
-        let connector = data_dir.join("uploads").join(run.connector_id.to_string());
-        for earlier in 1..epoch {
-            let _ = std::fs::remove_dir_all(connector.join(format!("run-{}-{earlier}", run.id)));
-        }
-        let folder = connector.join(format!("run-{}-{epoch}", run.id));
+        let reading = data_dir.join("uploads").join(run.connector_id.to_string()).join("reading");
+        // Of a connector at most one run is at work: what others hold there is of workers that died.
+        let _ = std::fs::remove_dir_all(&reading);
+        let folder = reading.join(format!("{}-{epoch}", run.id));
         let mut feed = Self { files: HashMap::new(), paths: Vec::new(), data_dir: data_dir.to_owned(), folder };
         // A file can be replaced between the look at the list and the look at the disk: then look again.
         for attempt in 0.. {

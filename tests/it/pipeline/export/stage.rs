@@ -105,13 +105,21 @@ fn what_a_dead_worker_left_is_swept_by_the_next() {
     let run = workshop.start(false);
     let first = workshop.claim(run);
     let left = workshop.folder.path().join(format!("store/extractions/{}/{run}-{}", workshop.connector, first.epoch));
-    std::fs::create_dir_all(&left).unwrap();
-    std::fs::write(left.join("00-00-people.csv#1"), "half").unwrap();
+    let long_ago = workshop.folder.path().join(format!("store/extractions/{}/0-1", workshop.connector));
+    for folder in [&left, &long_ago] {
+        std::fs::create_dir_all(folder).unwrap();
+        std::fs::write(folder.join("00-00-people.csv#1"), "half").unwrap();
+    }
     std::fs::write(left.join("00-01-departments.csv"), "whole").unwrap();
     workshop.conn().batch_execute("update leases set leased_until = now() - interval '1 second'").unwrap();
     let second = workshop.claim(run);
     assert!(second.epoch > first.epoch);
     export::run(&workshop.context, &second, &Progress::default()).unwrap();
-    assert!(!left.exists());
+    assert!(!left.exists() && !long_ago.exists());
     assert_eq!(workshop.stored().len(), 2);
+
+    // What is recorded stays.
+    workshop.conn().batch_execute("update runs set state = 'failed'; delete from leases").unwrap();
+    workshop.export().unwrap();
+    assert_eq!(workshop.stored().len(), 4);
 }
