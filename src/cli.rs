@@ -1,7 +1,7 @@
 //! The command line (SPEC 9.1).
 //!
 //! One command is one file below `cli/`, with a struct `Args` (what may be written behind it) and a function `run`.
-//! A new command is that file, its line in [`Command`], and its line in [`Command::run`].
+//! A new command is that file, its line in `Command`, and its line in `Command::run`.
 //!
 //! Data goes to stdout, as text or with `--json` as one JSON object a line; messages go to stderr. What a command needs
 //! of the database it gets from [`Context::session`], which also starts or joins the private PostgreSQL. Every command

@@ -37,8 +37,11 @@ impl<'t> Source<'t> {
                 let at = error.span().map_or(0, |span| span.start);
                 let (line, column) = place(text, at);
                 let offending = text.lines().nth(line - 1).unwrap_or_default().trim();
-                let message =
-                    format!("{}, in {:?}", error.message().trim().replace('\n', ", "), shorten(offending, SHOWN));
+                let message = format!(
+                    "not TOML: {}, in {:?}; correct this line",
+                    error.message().trim().replace('\n', ", "),
+                    shorten(offending, SHOWN)
+                );
                 Err(DocumentErrors(vec![DocumentError { line, column, message }]))
             }
         }
