@@ -20,9 +20,11 @@ impl Runtime {
         Ok(Self { handle: runtime.handle().clone(), owned: Some(runtime) })
     }
 
-    /// Waits for `work` on this thread; its I/O is driven by the runtime's own.
+    /// Waits for `work` on this thread; its I/O is driven by the runtime's own. The thread may be inside of another
+    /// runtime (a directory is read in one, and its rows are written here), where tokio's own `block_on` panics.
     pub(super) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
-        self.handle.block_on(work)
+        let _inside = self.handle.enter();
+        futures::executor::block_on(work)
     }
 
     /// Lets `work` go on beside this thread.
@@ -37,5 +39,18 @@ impl Drop for Runtime {
         if let Some(runtime) = self.owned.take() {
             runtime.shutdown_background();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_inside_of_another_runtime() {
+        let store = Runtime::new().unwrap();
+        let other = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let read = other.block_on(async { store.block_on(tokio::fs::read("/dev/null")) });
+        assert_eq!(read.unwrap(), b"");
     }
 }
