@@ -11,6 +11,7 @@ mod activity;
 mod apply;
 mod check;
 mod decide;
+mod demo;
 mod diff;
 mod doctor;
 mod exit;
@@ -54,6 +55,8 @@ struct Cli {
 enum Command {
     /// Answer pages and work on runs until told to stop.
     Serve(serve::Args),
+    /// Make an organization to look at, with a history, and serve it.
+    Demo(demo::Args),
     /// Bring the database's tables up to date.
     Migrate(migrate::Args),
     /// Make documents the configuration that runs use.
@@ -97,6 +100,7 @@ impl Command {
             Self::Diff(args) => diff::run(context, args),
             Self::Export(args) => export::run(context, args),
             Self::Serve(args) => serve::run(context, args),
+            Self::Demo(args) => demo::run(context, args),
             Self::Run(args) => run::run(context, args),
             Self::Runs(args) => runs::run(context, args),
             Self::Show(args) => show::run(context, args),

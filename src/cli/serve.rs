@@ -1,7 +1,7 @@
 //! `muster serve`: pages and workers until SIGTERM or SIGINT.
 
 use super::{Context, Exit};
-use crate::app::{App, Role};
+use crate::app::{App, Role, Services};
 
 /// What this process does.
 #[derive(Debug, clap::Args)]
@@ -14,11 +14,17 @@ pub(super) struct Args {
 pub(super) fn run(context: &Context, args: Args) -> anyhow::Result<Exit> {
     let app = App::open(context.config.clone())?;
     app.stop_on_signals()?;
-    let services = app.serve(args.role)?;
+    let services = answer(context, &app, args.role)?;
+    app.close(Some(services))?;
+    Ok(Exit::Done)
+}
+
+/// Begins, says where Muster answers, and waits until the process is told to stop.
+pub(super) fn answer(context: &Context, app: &App, role: Role) -> anyhow::Result<Services> {
+    let services = app.serve(role)?;
     for address in &services.addresses {
         context.output.message(format_args!("Muster answers at http://{address}"));
     }
     app.wait();
-    app.close(Some(services))?;
-    Ok(Exit::Done)
+    Ok(services)
 }
