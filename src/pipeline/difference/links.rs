@@ -164,14 +164,9 @@ fn resolve_pairs(
         return Ok(());
     }
     let mut resolver = Resolver::new(work, association, scopes)?;
-    // An owner without any pair left has links to lose.
-    let stored: Vec<Slot> = scopes[owners]
-        .keys
-        .iter()
-        .filter(|(_, entry)| is_due(entry) && !entry.has(flag::NEW))
-        .map(|(slot, _)| slot)
-        .collect();
-    stored.into_iter().for_each(|slot| resolver.owner(slot));
+    // An owner without any pair left has links to lose, so all of them are compared, not those with pairs alone.
+    let due = scopes[owners].keys.iter().filter(|(_, entry)| is_due(entry));
+    due.for_each(|(slot, _)| resolver.owner(slot));
     work.progress.begin(format!("Linking {}", resolver.association.definition.title()), file.rows);
     let mut rows = Rows::again(work.store, file, work.progress)?;
     while let Some(row) = rows.next()? {

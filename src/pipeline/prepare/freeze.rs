@@ -31,10 +31,12 @@ pub fn fill_keys(connection: &mut PgConnection, pending: &Pending, plan: &Plan) 
            union all
            select ends.id, c.key from ends join {schema}.changes c on c.resource_id = ends.id and c.operation = 'insert'
            {added};
+         create index on {schema}.end_keys (id);
          analyze {schema}.end_keys;
          update {schema}.changes c
             set key = f.key, to_key = t.key,
-                before_to_key = (select b.key from end_keys b where b.id = c.before_to_id limit 1)
+                before_to_key = case when c.before_to_id is not null
+                                     then (select b.key from end_keys b where b.id = c.before_to_id limit 1) end
            from end_keys f, end_keys t
           where c.association_id is not null and f.id = c.from_id and t.id = c.to_id;
          set search_path = public",
