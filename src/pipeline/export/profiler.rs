@@ -1,8 +1,8 @@
 //! Looks at the values of columns as they pass, in bounded memory and little time.
 
 use crate::model::profile::{ColumnProfile, TableProfile};
-use std::collections::HashMap;
-use xxhash_rust::xxh3::{Xxh3Builder, xxh3_64};
+use hashbrown::HashMap;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// All rows up to here are looked at closely …
 const CLOSELY: u64 = 50_000;
@@ -37,9 +37,9 @@ struct Column {
     min_length: u64,
     max_length: u64,
     lengths: [u64; CLASSES],
-    shapes: HashMap<String, u64, Xxh3Builder>,
+    shapes: HashMap<String, u64>,
     other_shapes: u64,
-    values: HashMap<Vec<u8>, u64, Xxh3Builder>,
+    values: HashMap<Vec<u8>, u64>,
 }
 
 impl Profiler {
@@ -51,9 +51,9 @@ impl Profiler {
             min_length: u64::MAX,
             max_length: 0,
             lengths: [0; CLASSES],
-            shapes: HashMap::default(),
+            shapes: HashMap::new(),
             other_shapes: 0,
-            values: HashMap::default(),
+            values: HashMap::new(),
         };
         let columns = columns.iter().map(column).collect();
         Self { columns, rows: 0, sampled: 0, closely: true, shape: String::new() }
