@@ -25,6 +25,9 @@ pub(super) fn answer(context: &Context, app: &App, role: Role) -> anyhow::Result
     for address in &services.addresses {
         context.output.message(format_args!("Muster answers at http://{address}"));
     }
+    if services.addresses.is_empty() {
+        context.output.message("Muster works on runs; it answers no pages in this role");
+    }
     app.wait();
     Ok(services)
 }

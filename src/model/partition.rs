@@ -72,10 +72,15 @@ fn exists(conn: &mut PgConnection, partition: &str) -> QueryResult<bool> {
         #[diesel(sql_type = Bool)]
         found: bool,
     }
-    diesel::sql_query("select to_regclass($1) is not null as found")
-        .bind::<Text, _>(partition)
-        .get_result::<Found>(conn)
-        .map(|row| row.found)
+    // A look at the rows: `to_regclass` answers from a cache that may not know yet what another server has just made.
+    diesel::sql_query(
+        "select exists (
+           select from pg_class where relname = $1 and relnamespace = current_schema()::regnamespace
+         ) as found",
+    )
+    .bind::<Text, _>(partition)
+    .get_result::<Found>(conn)
+    .map(|row| row.found)
 }
 
 /// Made beside the table and attached then: `create table … partition of` would lock out every reader.

@@ -7,6 +7,7 @@ mod cli;
 mod connectors {
     mod ldap;
 }
+mod jobs;
 mod pipeline;
 mod private_server;
 mod support;

@@ -1,0 +1,88 @@
+//! Cleaning up, and the months ahead.
+
+use super::office::{Office, breach, exported, prepared};
+use chrono::{NaiveDate, Utc};
+use muster::jobs::cleanup;
+use muster::model::claim::Ending;
+use muster::model::{partition, purge};
+
+#[test]
+fn months_are_there_ahead_made_by_two_servers_at_once() {
+    let office = Office::new();
+    let from = NaiveDate::from_ymd_opt(2026, 11, 20).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| partition::ensure_months(&mut office.connection(), from, 3).unwrap());
+        }
+    });
+    assert_eq!(office.count("pg_inherits where inhparent = 'changes'::regclass"), 3);
+    for (table, rows) in [
+        ("changes (run_id, seq, created_on, operation, key)", "(1, 1, '2027-01-31', 'insert', 'k')"),
+        (
+            "links_history (from_id, to_id, association_id, run_id, ended_by_run_id, valid_from, valid_to)",
+            "(1, 2, 3, 4, 5, '2026-11-01', '2026-12-31 23:59:59Z')",
+        ),
+    ] {
+        office.execute(&format!("insert into {table} values {rows}"));
+    }
+    assert_eq!(office.count("changes_2027_01"), 1);
+    assert_eq!(office.count("links_history_2026_12"), 1);
+    // Indexes are those of the table.
+    assert_eq!(office.count("pg_indexes where tablename = 'resources_history_2026_11'"), 3);
+}
+
+#[test]
+fn months_are_dropped_by_age() {
+    let office = Office::new();
+    let from = NaiveDate::from_ymd_opt(2026, 9, 1).unwrap();
+    partition::ensure_months(&mut office.connection(), from, 3).unwrap();
+    let dropped =
+        partition::drop_months_before(&mut office.connection(), NaiveDate::from_ymd_opt(2026, 11, 15).unwrap())
+            .unwrap();
+    assert_eq!(dropped.len(), 2 * partition::TABLES.len());
+    assert_eq!(office.count("pg_inherits where inhparent = 'changes'::regclass"), 1);
+}
+
+#[test]
+fn schemas_of_unfinished_preparations_are_dropped_and_no_others() {
+    let office = Office::new();
+    let hr = office.connector("hr", "");
+    let stands = office.start(&hr);
+    office.go(stands, exported());
+    let claim = office.claim(stands).unwrap();
+    let kept = claim.pending_schema();
+    office.execute(&format!("create schema {kept}; create schema run_9999_1; create schema running_1_1"));
+    assert_eq!(purge::pending_schemas(&mut office.connection()).unwrap(), ["run_9999_1"], "the claim is live");
+
+    let Ending::Prepared(mut frozen) = prepared(0, vec![breach()]) else { unreachable!() };
+    frozen.pending_schema = Some(kept.clone());
+    office.finish(&claim, Ending::Prepared(frozen)).unwrap();
+    assert!(purge::pending_schemas(&mut office.connection()).unwrap().is_empty(), "the change set waits");
+
+    // As it is after a synchronization that attached the table where it lies: its rows are live.
+    office.execute(&format!(
+        "create table {kept}.pending (like links including all);
+         alter table links attach partition {kept}.pending for values in (77);
+         update runs set state = 'completed' where id = {stands}"
+    ));
+    assert!(purge::pending_schemas(&mut office.connection()).unwrap().is_empty(), "its table is attached");
+    office.execute(&format!("alter table {kept}.pending set schema public"));
+    assert_eq!(purge::pending_schemas(&mut office.connection()).unwrap(), [kept]);
+    assert_eq!(office.count("pending"), 0);
+}
+
+#[test]
+fn sessions_end_and_cleaning_twice_is_cleaning_once() {
+    let office = Office::new();
+    office.execute(
+        "insert into accounts (name, role) values ('ada', 'viewer');
+         insert into sessions (digest, account_id, csrf, expires_at)
+         values ('a', 1, 'x', now() - interval '1 second'), ('b', 1, 'x', now() + interval '1 hour');",
+    );
+    for _ in 0..2 {
+        cleanup::clean(&mut office.connection(), &office.context.store, Utc::now()).unwrap();
+    }
+    assert_eq!(office.count("sessions where digest = 'b'"), 1);
+    assert_eq!(office.count("sessions"), 1);
+    office.runtime.block_on(office.queue.purge()).unwrap();
+}
