@@ -249,3 +249,164 @@ impl Authority {
         (own.unwrap_or(usize::MAX), connector, entity_type)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    const HR: i32 = 10;
+    const DIRECTORY: i32 = 20;
+    const CARDS: i32 = 30;
+
+    fn users(fields: &[(&str, &str)], on_missing: OnMissing) -> UsersDefinition {
+        UsersDefinition {
+            correlate: Vec::new(),
+            create: true,
+            on_missing,
+            grace_days: 0,
+            on_return: OnReturn::ByRun,
+            fields: fields.iter().map(|(field, property)| ((*field).into(), (*property).into())).collect(),
+        }
+    }
+
+    fn authority(orders: &[(&str, &[i32])]) -> Authority {
+        let source = |entity_type, connector, users| Source { entity_type, connector, users };
+        Authority::new(
+            vec![
+                source(HR, 1, users(&[("mail", "mail"), ("phone", "phone")], OnMissing::Block)),
+                source(DIRECTORY, 2, users(&[("mail", "mail"), ("phone", "tel")], OnMissing::Keep)),
+                source(CARDS, 3, users(&[("card", "number")], OnMissing::Delete)),
+            ],
+            orders.iter().map(|(field, connectors)| ((*field).to_owned(), connectors.to_vec())).collect(),
+        )
+    }
+
+    fn says(entity_type: i32, run: i32, attributes: Value) -> Testimony {
+        let Value::Object(attributes) = attributes else { panic!("attributes are an object") };
+        Testimony { resource: i64::from(entity_type), entity_type, run, line: 7, attributes }
+    }
+
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_790_000_000, 0).unwrap()
+    }
+
+    fn decide(authority: &Authority, before: Option<&Person>, said: &[Testimony], missing: &[i32], run: i32) -> Person {
+        match authority.decide(before, said, missing, run, now()) {
+            Fate::Stays(person) => person,
+            Fate::Deleted => panic!("the person is deleted"),
+        }
+    }
+
+    #[test]
+    fn without_an_order_the_connector_created_first_wins() {
+        let said = [says(DIRECTORY, 1, json!({"mail": "d@x", "tel": "2"})), says(HR, 2, json!({"mail": "h@x"}))];
+        let person = decide(&authority(&[]), None, &said, &[], 2);
+        assert_eq!(Value::Object(person.fields), json!({"mail": "h@x", "phone": "2"}));
+        assert_eq!(person.provenance["phone"], Provenance { connector: 2, entity_type: DIRECTORY, run: 1, line: 7 });
+    }
+
+    #[test]
+    fn a_field_has_an_order_of_its_own_and_its_losers_are_known() {
+        let authority = authority(&[("phone", &[2, 1])]);
+        let said = [says(HR, 1, json!({"phone": "1"})), says(DIRECTORY, 1, json!({"tel": "2"}))];
+        assert_eq!(decide(&authority, None, &said, &[], 1).fields["phone"], "2");
+        let candidates: Vec<_> = authority.candidates("phone", &said).into_iter().map(|(_, value)| value).collect();
+        assert_eq!(candidates, [&json!("2"), &json!("1")]);
+    }
+
+    #[test]
+    fn a_source_that_says_empty_loses_its_value_and_the_next_one_has_it() {
+        let authority = authority(&[]);
+        let both = [says(HR, 1, json!({"phone": "1"})), says(DIRECTORY, 1, json!({"tel": "2"}))];
+        let before = decide(&authority, None, &both, &[], 1);
+        let emptied = [says(HR, 2, json!({})), both[1].clone()];
+        assert_eq!(decide(&authority, Some(&before), &emptied, &[], 2).fields["phone"], "2");
+    }
+
+    #[test]
+    fn a_value_keeps_the_run_that_brought_it() {
+        let authority = authority(&[]);
+        let before = decide(&authority, None, &[says(HR, 1, json!({"mail": "a@x", "phone": "1"}))], &[], 1);
+        let after = decide(&authority, Some(&before), &[says(HR, 5, json!({"mail": "a@x", "phone": "9"}))], &[], 5);
+        assert_eq!((after.provenance["mail"].run, after.provenance["phone"].run), (1, 5));
+    }
+
+    #[test]
+    fn a_leaver_keeps_the_last_values_is_blocked_and_comes_back() {
+        let authority = authority(&[]);
+        let before = decide(&authority, None, &[says(HR, 1, json!({"mail": "a@x"}))], &[], 1);
+        let left = decide(&authority, Some(&before), &[], &[HR], 2);
+        assert_eq!(
+            (left.fields.clone(), left.is_past(now()), left.is_blocked(now())),
+            (before.fields.clone(), true, true)
+        );
+        assert_eq!(decide(&authority, Some(&left), &[], &[HR], 3).blocks.len(), 1, "blocked once by one source");
+        let back = decide(&authority, Some(&left), &[says(HR, 4, json!({"mail": "a@x"}))], &[], 4);
+        assert_eq!((back.blocks.len(), back.fields), (0, before.fields));
+    }
+
+    #[test]
+    fn a_block_by_hand_is_not_lifted_by_a_run() {
+        let by_hand = Block {
+            connector: None,
+            entity_type: None,
+            run: None,
+            account: Some("admin".into()),
+            since: now(),
+            reason: "investigation".into(),
+        };
+        let before = Person { blocks: vec![by_hand.clone()], ..Person::default() };
+        let person = decide(&authority(&[]), Some(&before), &[says(HR, 4, json!({"mail": "a@x"}))], &[], 4);
+        assert_eq!(person.blocks, [by_hand]);
+        assert!(person.is_blocked(now()) && !person.is_past(now()));
+    }
+
+    #[test]
+    fn policies_keep_and_delete() {
+        let authority = authority(&[]);
+        let said = [says(DIRECTORY, 1, json!({"tel": "2"})), says(CARDS, 1, json!({"number": "c"}))];
+        let before = decide(&authority, None, &said, &[], 1);
+        let kept = decide(&authority, Some(&before), &said[1..], &[DIRECTORY], 2);
+        assert_eq!((kept.blocks.len(), &kept.fields["phone"]), (0, &json!("2")));
+        assert_eq!(authority.decide(Some(&before), &said[..1], &[CARDS], 2, now()), Fate::Deleted);
+        assert_eq!(decide(&authority, Some(&before), &said, &[CARDS], 2).fields, before.fields, "another card is left");
+    }
+
+    #[test]
+    fn a_grace_period_blocks_later() {
+        let mut authority = authority(&[]);
+        authority.sources.get_mut(&HR).unwrap().users.grace_days = 14;
+        let person = decide(&authority, Some(&Person::default()), &[], &[HR], 2);
+        assert!(!person.is_past(now()));
+        assert!(person.is_past(now() + chrono::Days::new(14)));
+    }
+
+    proptest! {
+        /// What a person is does not depend on the order in which its users are read.
+        #[test]
+        fn the_order_of_testimonies_does_not_matter(
+            said in proptest::collection::vec((0..3_usize, 0..4_i64, proptest::option::of("[a-c]")), 0..6),
+            seed in any::<u64>(),
+        ) {
+            let said: Vec<Testimony> = said
+                .into_iter()
+                .map(|(which, resource, value)| {
+                    let value = value.map_or_else(|| json!({}), |text| json!({"mail": text, "tel": text, "number": text}));
+                    Testimony { resource, ..says([HR, DIRECTORY, CARDS][which], 1, value) }
+                })
+                .collect();
+            let mut distinct = said.clone();
+            distinct.sort_by_key(|one| (one.entity_type, one.resource));
+            distinct.dedup_by_key(|one| (one.entity_type, one.resource));
+            let mut shuffled = distinct.clone();
+            shuffled.sort_by_key(|one| (one.resource ^ i64::from(one.entity_type)).wrapping_mul(seed as i64 | 1));
+            let authority = authority(&[("mail", &[2])]);
+            prop_assert_eq!(
+                decide(&authority, None, &distinct, &[], 1),
+                decide(&authority, None, &shuffled, &[], 1)
+            );
+        }
+    }
+}

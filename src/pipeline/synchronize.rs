@@ -152,8 +152,9 @@ fn correlations_hold(
             }
             None => None,
         };
+        let makes_persons = run.counters.persons.created > 0;
         if apply::somebody_went(connection, run.id.0, id.0, pending.as_deref())?
-            || apply::somebody_came(connection, run, id.0, users, pending.as_deref())?
+            || makes_persons && apply::somebody_came(connection, run, id.0, users, pending.as_deref())?
         {
             return Ok(false);
         }

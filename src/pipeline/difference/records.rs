@@ -33,6 +33,9 @@ struct Accepted {
 
 /// Maps all records that have to be looked at.
 pub fn map(work: &mut Work<'_>, scope: &mut Scope<'_>, correlator: Option<&mut Correlator>) -> Result<(), TaskError> {
+    if scope.look.is_empty() {
+        return Ok(());
+    }
     let mut writer = Writer { claims: Claims::new(scope), correlator, pending: None, batch: Vec::new() };
     let mut rows = Rows::again(work.store, scope.file, work.progress)?;
     while let Some(row) = rows.next()? {
