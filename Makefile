@@ -1,0 +1,51 @@
+# The two commands of the README: `make run` starts Muster with a demonstration, `make test` proves it.
+# Both install what is missing (.ci/needs), and need no network where nothing is.
+
+CARGO ?= cargo
+# `make run PROFILE=release` builds longer and runs faster.
+PROFILE ?= dev
+USERS ?= 100000
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+PROGRAM := $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/muster
+AXE := $(TARGET)/axe/node_modules/axe-core/axe.min.js
+
+.PHONY: help run test bench lint docs clean
+
+help:
+	@echo "make run     build Muster, and serve a demonstration (data in MUSTER_DATA_DIR, ./data if unset)"
+	@echo "make test    all tests: real PostgreSQL, real directory server, real browser"
+	@echo "make bench   speed against the yardstick (USERS=$(USERS))"
+	@echo "make lint    format, clippy, licences, spelling"
+	@echo "make docs    the documentation of the code, in $(TARGET)/doc"
+
+run:
+	@.ci/needs run
+	$(CARGO) build --locked --profile $(PROFILE) --bin muster
+	@exec $(PROGRAM) demo
+
+test: $(AXE)
+	@.ci/needs test
+	AXE_CORE=$(abspath $(AXE)) $(CARGO) test --locked --no-fail-fast
+
+bench:
+	@.ci/needs bench
+	USERS=$(USERS) $(CARGO) bench --locked --bench bench
+
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --locked check licenses bans sources; \
+	else echo "cargo-deny is not installed: licences are not checked"; fi
+	@if command -v typos >/dev/null; then typos; else echo "typos is not installed: spelling is not checked"; fi
+
+docs:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+
+clean:
+	$(CARGO) clean
+
+# What the browser tests look for accessibility with.
+$(AXE):
+	@.ci/needs npm
+	npm install --prefix $(TARGET)/axe --no-save --no-audit --no-fund --ignore-scripts axe-core@4
