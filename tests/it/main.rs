@@ -10,4 +10,5 @@ mod connectors {
 mod jobs;
 mod pipeline;
 mod private_server;
+mod schema;
 mod support;
