@@ -18,6 +18,7 @@ pub struct Program {
     pub database: TestDatabase,
     /// Its data directory and current directory.
     pub folder: TempDir,
+    environment: Vec<(String, String)>,
 }
 
 /// How a command ended, and what it wrote.
@@ -34,7 +35,13 @@ pub struct Ran {
 impl Program {
     /// With an empty database.
     pub fn new() -> Self {
-        Self { database: TestDatabase::new(), folder: tempfile::tempdir().unwrap() }
+        Self { database: TestDatabase::new(), folder: tempfile::tempdir().unwrap(), environment: Vec::new() }
+    }
+
+    /// Gives every command this environment variable.
+    pub fn with_environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// Runs a command to its end.
@@ -67,6 +74,7 @@ impl Program {
             .args(arguments)
             .env("DATABASE_URL", self.database.url())
             .env("MUSTER_DATA_DIR", self.folder.path())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(self.folder.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
