@@ -88,10 +88,7 @@ fn the_company_arrives_whole() {
     assert_figures(&run, "entity_types", "ldap_user", &[("read", 2000), ("inserted", 2000)]);
     assert_figures(&run, "entity_types", "ldap_group", &[("read", 60), ("inserted", 60)]);
     assert_figures(&run, "associations", "member", &[("inserted", links as u64)]);
-    assert_eq!(
-        run["persons"],
-        json!({ "created": 2000, "updated": 0, "blocked": 0, "unblocked": 0, "deleted": 0 })
-    );
+    assert_eq!(run["persons"], json!({ "created": 2000, "updated": 0, "blocked": 0, "unblocked": 0, "deleted": 0 }));
 
     assert_eq!(count(muster, "select count(*) from resources"), 2060);
     assert_eq!(count(muster, "select count(*) from links"), links as i64);
@@ -108,10 +105,7 @@ fn the_company_arrives_whole() {
     );
     let id = &run["id"];
     let name = name_of(42);
-    assert_eq!(
-        person,
-        [format!("u00042 {name} u00042@example.org +49 30 0000042 directory ldap_user {id}")]
-    );
+    assert_eq!(person, [format!("u00042 {name} u00042@example.org +49 30 0000042 directory ldap_user {id}")]);
     for group in [0, 10, 23, 59] {
         let (direct, via) = members(muster, group);
         assert_eq!(BTreeSet::from_iter(direct), user_names(&organization.members(group)), "group {group}");
@@ -138,7 +132,8 @@ fn renamed_deleted_and_moved_between_groups() {
     let company = Company::new(&Organization::company().ldif());
     let Company { muster, directory } = &company;
     apply(muster, "directory");
-    let who = |uid: &str| lines(muster, &format!("select id::text from persons where fields ->> 'user_name' = '{uid}'"));
+    let who =
+        |uid: &str| lines(muster, &format!("select id::text from persons where fields ->> 'user_name' = '{uid}'"));
     let groups_of = |uid: &str| {
         lines(
             muster,
@@ -177,23 +172,31 @@ fn renamed_deleted_and_moved_between_groups() {
     assert_figures(&run, "entity_types", "ldap_user", &users);
     assert_figures(&run, "entity_types", "ldap_group", &[("read", 60), ("unchanged", 60)]);
     assert_figures(&run, "associations", "member", &[("inserted", 1), ("deleted", 3), ("rejected", 2)]);
-    assert_eq!(
-        run["persons"],
-        json!({ "created": 0, "updated": 1, "blocked": 0, "unblocked": 0, "deleted": 0 })
-    );
+    assert_eq!(run["persons"], json!({ "created": 0, "updated": 1, "blocked": 0, "unblocked": 0, "deleted": 0 }));
     assert_eq!(run["problems"]["dangling_reference"], 2);
 
-    assert_eq!((who("renamed"), groups_of("renamed")), (renamed, renamed_groups), "the same person, in the same groups");
+    assert_eq!(
+        (who("renamed"), groups_of("renamed")),
+        (renamed, renamed_groups),
+        "the same person, in the same groups"
+    );
     assert!(who("u00007").is_empty());
     assert_eq!(count(muster, "select count(*) from resources where attributes ->> 'uid' = 'u00008'"), 0);
     assert_eq!(who("u00008"), deleted, "on_missing = keep");
     assert_eq!(
-        lines(muster, "select state || jsonb_array_length(blocks) from persons where fields ->> 'user_name' = 'u00008'"),
+        lines(
+            muster,
+            "select state || jsonb_array_length(blocks) from persons where fields ->> 'user_name' = 'u00008'"
+        ),
         ["current0"]
     );
     assert!(groups_of("u00008").is_empty());
-    assert_eq!((groups_of("u01999"), groups_of("u00035").contains(&"group05".to_owned())), (vec!["group05".into()], false));
-    let told = lines(muster, &format!("select distinct kind || ' ' || operation from outbox where run_id = {}", run["id"]));
+    assert_eq!(
+        (groups_of("u01999"), groups_of("u00035").contains(&"group05".to_owned())),
+        (vec!["group05".into()], false)
+    );
+    let told =
+        lines(muster, &format!("select distinct kind || ' ' || operation from outbox where run_id = {}", run["id"]));
     assert_eq!(told, ["membership delete", "membership insert", "person update"]);
 
     let before = rows(muster);

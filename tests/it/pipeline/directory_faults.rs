@@ -43,7 +43,10 @@ impl Synchronized {
         for word in words {
             assert!(error.contains(word), "{word:?} in {error:?}");
         }
-        assert_eq!((run["tasks"][0]["stage"].as_str(), run["tasks"][0]["state"].as_str()), (Some("export"), Some("failed")));
+        assert_eq!(
+            (run["tasks"][0]["stage"].as_str(), run["tasks"][0]["state"].as_str()),
+            (Some("export"), Some("failed"))
+        );
         self.is_as_it_was();
     }
 
@@ -65,7 +68,8 @@ impl Synchronized {
 }
 
 fn impatient(document: String) -> String {
-    let changed = document.replace("page_size = 500", "page_size = 50").replace("timeout_seconds = 30", "timeout_seconds = 2");
+    let changed =
+        document.replace("page_size = 500", "page_size = 50").replace("timeout_seconds = 30", "timeout_seconds = 2");
     assert_ne!(changed, document);
     changed
 }
@@ -98,7 +102,9 @@ fn a_directory_that_breaks_off() {
     let read = Synchronized::through(company, &way.url());
 
     // In the sign-in, in the first page, and some pages later.
-    for (limit, words) in [(5, &["connection"][..]), (4_000, &["connection", "ou=people"]), (30_000, &["connection", "ou=people"])] {
+    for (limit, words) in
+        [(5, &["connection"][..]), (4_000, &["connection", "ou=people"]), (30_000, &["connection", "ou=people"])]
+    {
         way.end_after(limit);
         let mut all = vec![way.url()];
         all.extend(words.iter().map(|word| (*word).to_owned()));
@@ -143,7 +149,10 @@ fn a_directory_that_is_empty() {
         .collect();
     assert_eq!(
         messages,
-        ["ldap_user had 300 records, and its source has no rows now", "ldap_group had 20 records, and its source has no rows now"]
+        [
+            "ldap_user had 300 records, and its source has no rows now",
+            "ldap_group had 20 records, and its source has no rows now"
+        ]
     );
     read.is_as_it_was();
 
