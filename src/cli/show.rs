@@ -1,10 +1,13 @@
 //! `muster show`: one run, its problems, its changes.
 
 use super::{Context, Exit, Refusal, Session};
+use crate::model::change::{self, Change, ChangeFilter};
+use crate::model::guard::Operation;
 use crate::model::problem;
-use crate::model::run::{self, RunId, RunState};
+use crate::model::run::{self, Run, RunId, RunState};
 use crate::model::run_report::{self, RunReport};
 use chrono::Utc;
+use serde_json::Value;
 use std::fmt;
 
 /// Which run, and what of it.
@@ -13,18 +16,25 @@ pub(super) struct Args {
     /// The run's number.
     run: i32,
     /// List the records that were rejected or are doubtful.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "changes")]
     problems: bool,
+    /// List what the run has changed, or would change.
+    #[arg(long)]
+    changes: bool,
 }
 
 pub(super) fn run(context: &Context, args: Args) -> anyhow::Result<Exit> {
     let session = context.session()?;
     let id = RunId(args.run);
     let mut conn = session.connection()?;
-    if args.problems {
-        found(run::by_id(&mut conn, id)?, id)?;
+    if args.problems || args.changes {
+        let run = found(run::by_id(&mut conn, id)?, id)?;
         drop(conn);
-        return list_problems(context, &session, id);
+        return if args.problems {
+            list_problems(context, &session, id)
+        } else {
+            list_changes(context, &session, &run)
+        };
     }
     let report = found(run_report::of(&mut conn, id, Utc::now())?, id)?;
     context.output.data(&report, Text(&report))?;
@@ -36,8 +46,45 @@ pub(super) fn found<T>(found: Option<T>, id: RunId) -> anyhow::Result<T> {
     Ok(found.ok_or_else(|| Refusal::not_found(format!("there is no run {id}; `muster runs` lists them")))?)
 }
 
+/// Rows that are read at once, so that memory stays the same however long a list is.
+const AT_ONCE: i64 = 1000;
+
+fn list_changes(context: &Context, session: &Session, run: &Run) -> anyhow::Result<Exit> {
+    let mut filter = ChangeFilter::default();
+    loop {
+        let changes = change::page(&mut *session.connection()?, run, &filter, AT_ONCE)?;
+        let Some(last) = changes.last() else { return Ok(Exit::Done) };
+        filter.after = Some(last.cursor.clone());
+        for change in &changes {
+            context.output.data(change, in_words(change))?;
+        }
+    }
+}
+
+fn in_words(change: &Change) -> String {
+    let scope = change.entity_type.as_ref().or(change.association.as_ref()).map_or("", String::as_str);
+    let target = match (&change.before_to_key, &change.to_key) {
+        (Some(before), Some(after)) => format!(" → {before} ⇒ {after}"),
+        (_, Some(target)) => format!(" → {target}"),
+        _ => String::new(),
+    };
+    let value = |value: Option<Value>| match value {
+        None => "(empty)".to_owned(),
+        Some(Value::String(text)) => text,
+        Some(other) => other.to_string(),
+    };
+    let properties: Vec<String> = change
+        .differences()
+        .into_iter()
+        .map(|(property, before, after)| match change.operation() {
+            Some(Operation::Update) => format!("{property}: {} ⇒ {}", value(before), value(after)),
+            _ => format!("{property}: {}", value(after.or(before))),
+        })
+        .collect();
+    format!("{} {scope} {}{target}  {}", change.operation, change.key, properties.join(", ")).trim_end().to_owned()
+}
+
 fn list_problems(context: &Context, session: &Session, id: RunId) -> anyhow::Result<Exit> {
-    const AT_ONCE: i64 = 1000;
     let mut after = 0;
     loop {
         let problems = problem::of_run(&mut *session.connection()?, id, None, after, AT_ONCE)?;

@@ -3,4 +3,5 @@
 mod configuration;
 mod doctor;
 mod frame;
+mod runs;
 mod settings;
