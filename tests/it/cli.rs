@@ -1,6 +1,7 @@
 //! The command line, driven as a person drives it.
 
 mod configuration;
+mod demo;
 mod doctor;
 mod frame;
 mod runs;
