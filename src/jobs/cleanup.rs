@@ -6,6 +6,7 @@ use crate::db::{Db, DbConnection, DbError};
 use crate::document;
 use crate::model::settings::{self, Retention};
 use crate::model::{extraction, job_slot, partition, purge};
+use crate::pipeline::people::graces;
 use crate::store::{Store, StoreError};
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use std::time::Duration;
@@ -67,6 +68,7 @@ pub async fn clean_regularly(db: Db, store: Store, queue: Queue, stop: Stop) {
             let mut conn = db.get().map_err(DbError::from)?;
             let now = job_slot::clock(&mut conn)?;
             ensure_months(&mut conn, now)?;
+            graces::end(&mut conn, now)?;
             clean(&mut conn, &store, now)
         })
         .await;

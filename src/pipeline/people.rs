@@ -2,6 +2,7 @@
 //! would be there, and synchronize, over what is there.
 
 pub mod correlation;
+pub mod graces;
 mod households;
 mod writing;
 

@@ -1,0 +1,30 @@
+//! Graces: a leaver whose grace period is over becomes past without a run.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::Timestamptz;
+
+/// Makes past the persons whose grace period has ended by `now`; returns how many. Safe from several servers at once.
+pub fn end(connection: &mut PgConnection, now: DateTime<Utc>) -> QueryResult<usize> {
+    connection.transaction(|connection| {
+        // The version that ends here was written by the run that blocked; no other run ends it.
+        diesel::sql_query(
+            "with due as materialized (
+               select p.id from persons p
+                where p.state = 'current' and p.blocks <> '[]' and exists (
+                  select from jsonb_array_elements(p.blocks) block
+                   where block ? 'connector' and (block ->> 'since')::timestamptz <= $1)
+                  for update
+             ), kept as (
+               insert into persons_history (id, state, created_by, created_run_id, run_id, ended_by_run_id, operation,
+                                            valid_from, valid_to, fields, provenance, local, blocks)
+               select p.id, p.state, p.created_by, p.created_run_id, p.run_id, null, 'update', p.valid_from, $1,
+                      p.fields, p.provenance, p.local, p.blocks
+                 from persons p join due using (id)
+             )
+             update persons p set state = 'past', valid_from = $1 from due where p.id = due.id",
+        )
+        .bind::<Timestamptz, _>(now)
+        .execute(connection)
+    })
+}
