@@ -28,6 +28,7 @@ pub mod profile_field;
 pub mod property;
 pub mod purge;
 pub mod run;
+pub mod run_events;
 pub mod run_log;
 pub mod run_report;
 pub mod settings;

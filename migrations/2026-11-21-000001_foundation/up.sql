@@ -259,6 +259,7 @@ create table resources_history (
 ) partition by range (valid_to);
 create index resources_history_by_id on resources_history (id);
 create index resources_history_by_key on resources_history (entity_type_id, key);
+create index resources_history_by_person on resources_history (person_id) where person_id is not null;
 create index resources_history_by_run on resources_history (ended_by_run_id);
 
 create table links (

@@ -3,9 +3,9 @@
 use super::{Context, Exit, Refusal, Session};
 use crate::model::change::{self, Change, ChangeFilter};
 use crate::model::guard::Operation;
-use crate::model::problem;
 use crate::model::run::{self, Run, RunId, RunState};
 use crate::model::run_report::{self, RunReport};
+use crate::model::{problem, run_events};
 use chrono::Utc;
 use serde_json::Value;
 use std::fmt;
@@ -16,24 +16,27 @@ pub(super) struct Args {
     /// The run's number.
     run: i32,
     /// List the records that were rejected or are doubtful.
-    #[arg(long, conflicts_with = "changes")]
+    #[arg(long, group = "list")]
     problems: bool,
     /// List what the run has changed, or would change.
-    #[arg(long)]
+    #[arg(long, group = "list")]
     changes: bool,
+    /// List what it did to users, groups and memberships, one event a line.
+    #[arg(long, group = "list")]
+    log: bool,
 }
 
 pub(super) fn run(context: &Context, args: Args) -> anyhow::Result<Exit> {
     let session = context.session()?;
     let id = RunId(args.run);
     let mut conn = session.connection()?;
-    if args.problems || args.changes {
+    if args.problems || args.changes || args.log {
         let run = found(run::by_id(&mut conn, id)?, id)?;
         drop(conn);
-        return if args.problems {
-            list_problems(context, &session, id)
-        } else {
-            list_changes(context, &session, &run)
+        return match (args.problems, args.changes) {
+            (true, _) => list_problems(context, &session, id),
+            (_, true) => list_changes(context, &session, &run),
+            _ => list_events(context, &session, &run),
         };
     }
     let report = found(run_report::of(&mut conn, id, Utc::now())?, id)?;
@@ -82,6 +85,11 @@ fn in_words(change: &Change) -> String {
         })
         .collect();
     format!("{} {scope} {}{target}  {}", change.operation, change.key, properties.join(", ")).trim_end().to_owned()
+}
+
+fn list_events(context: &Context, session: &Session, run: &Run) -> anyhow::Result<Exit> {
+    run_events::each(&mut *session.connection()?, run, |event| context.output.data(&event, &event))?;
+    Ok(Exit::Done)
 }
 
 fn list_problems(context: &Context, session: &Session, id: RunId) -> anyhow::Result<Exit> {

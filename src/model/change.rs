@@ -112,7 +112,7 @@ pub struct PropertyCount {
 
 /// A page of a run's changes: those listed one by one first, then the inserts of scopes that were loaded whole.
 pub fn page(connection: &mut PgConnection, run: &Run, filter: &ChangeFilter, limit: i64) -> QueryResult<Vec<Change>> {
-    let whole = whole_scopes(connection, run)?;
+    let whole = WholeScopes::of(connection, run)?;
     let mut sources = vec![format!(
         "(select e.name as entity_type, a.name as association, c.key, c.to_key, c.before_to_key, c.operation, c.before,
                  c.after, c.line, coalesce(c.resource_id, c.from_id) as resource_id, c.person_id, c.new_person,
@@ -123,9 +123,7 @@ pub fn page(connection: &mut PgConnection, run: &Run, filter: &ChangeFilter, lim
            where c.run_id = $1 and c.seq > $6 and {CONDITIONS}
            order by c.seq limit $7)"
     )];
-    for scope in &whole {
-        sources.push(scope.question());
-    }
+    sources.extend(whole.questions());
     let seen = filter.after.as_deref().unwrap_or("a0");
     let listed_after = match seen.strip_prefix('a') {
         Some(seq) => seq.parse().unwrap_or(0),
@@ -162,87 +160,130 @@ pub fn properties(connection: &mut PgConnection, run: &Run) -> QueryResult<Vec<P
 const CONDITIONS: &str = "($2 is null or e.name = $2 or a.name = $2) and ($3 is null or c.operation = $3)
   and ($4 is null or c.before ? $4 or c.after ? $4) and ($5 is null or c.key like $5)";
 
-/// A scope whose inserts stand in a table of their own.
+/// A scope that the run adds, or has added, whole.
+#[derive(QueryableByName)]
 struct WholeScope {
-    table: String,
+    /// Its pending table, or the partition it became.
+    #[diesel(sql_type = Text)]
+    table_name: String,
+    #[diesel(sql_type = Integer)]
     id: i32,
+    #[diesel(sql_type = Text)]
     name: String,
+    #[diesel(sql_type = Bool)]
     links: bool,
 }
 
-impl WholeScope {
-    fn question(&self) -> String {
-        let (id, table) = (self.id, &self.table);
-        let name = self.name.replace('\'', "''");
-        let letter = if self.links { 'l' } else { 'r' };
-        if self.links {
-            // Keys of the ends are looked up for the page only.
-            format!(
-                "(select null, '{name}', coalesce(l.from_id::text, ''), l.to_id::text, null, 'insert', null::jsonb,
-                         null::jsonb, 0, l.from_id, null, false,
-                         '{letter}' || lpad('{id}', 9, '0') || lpad(l.from_id::text, 19, '0') || lpad(l.to_id::text, 19, '0')
-                    from {table} l
-                   where l.run_id = $1 and ($2 is null or $2 = '{name}') and ($3 is null or $3 = 'insert') and $4 is null
-                     and $5 is null and (l.from_id, l.to_id) > (
-                       case when $8 like '{letter}' || lpad('{id}', 9, '0') || '%' then substr($8, 11, 19)::bigint else 0 end,
-                       case when $8 like '{letter}' || lpad('{id}', 9, '0') || '%' then substr($8, 30, 19)::bigint else 0 end)
-                   order by l.from_id, l.to_id limit $7)"
-            )
-        } else {
-            format!(
-                "(select '{name}', null, r.key, null, null, 'insert', null::jsonb, r.attributes, r.line, r.id,
-                         r.person_id, r.person_id is not null, '{letter}' || lpad('{id}', 9, '0') || lpad(r.id::text, 19, '0')
-                    from {table} r
-                   where r.run_id = $1 and ($2 is null or $2 = '{name}') and ($3 is null or $3 = 'insert')
-                     and ($4 is null or r.attributes ? $4) and ($5 is null or r.key like $5)
-                     and r.id > case when $8 like '{letter}' || lpad('{id}', 9, '0') || '%'
-                                     then substr($8, 11)::bigint else 0 end
-                   order by r.id limit $7)"
-            )
-        }
-    }
+/// The scopes that a run adds whole.
+struct WholeScopes {
+    scopes: Vec<WholeScope>,
+    applied: bool,
 }
 
-/// The scopes that this run adds whole: pending tables before it is applied; afterwards the outbox tells which.
-fn whole_scopes(connection: &mut PgConnection, run: &Run) -> QueryResult<Vec<WholeScope>> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = Text)]
-        table_name: String,
-        #[diesel(sql_type = Integer)]
-        id: i32,
-        #[diesel(sql_type = Text)]
-        name: String,
-        #[diesel(sql_type = Bool)]
-        links: bool,
+impl WholeScopes {
+    /// The pending tables before the run is applied; afterwards the outbox tells which partitions they became.
+    fn of(connection: &mut PgConnection, run: &Run) -> QueryResult<Self> {
+        let applied = run.applied_at.is_some();
+        let scopes = match &run.pending_schema {
+            Some(schema) if !applied => diesel::sql_query(
+                "with pending as (
+                   select schemaname, tablename, substring(tablename from '\\d+$')::integer as id,
+                          tablename like 'links%' as links
+                     from pg_tables where schemaname = $1 and tablename ~ '^(resources|links)_\\d+$'
+                 )
+                 select quote_ident(schemaname) || '.' || quote_ident(tablename) as table_name, p.id,
+                        coalesce(e.name, a.name) as name, links
+                   from pending p left join entity_types e on not links and e.id = p.id
+                                  left join associations a on links and a.id = p.id
+                  where coalesce(e.name, a.name) is not null order by links, p.id",
+            )
+            .bind::<Text, _>(schema)
+            .load(connection)?,
+            _ if applied => diesel::sql_query(
+                "select case when e.id is null then 'links_' || a.id else 'resources_' || e.id end as table_name,
+                        coalesce(e.id, a.id) as id, coalesce(e.name, a.name) as name, e.id is null as links
+                   from outbox o left join entity_types e on e.id = o.entity_type_id
+                                 left join associations a on a.id = o.association_id and o.entity_type_id is null
+                  where o.run_id = $1 and o.kind = 'scope' order by 4, 2",
+            )
+            .bind::<Integer, _>(run.id.0)
+            .load(connection)?,
+            _ => Vec::new(),
+        };
+        Ok(Self { scopes, applied })
     }
-    let rows: Vec<Row> = match (&run.pending_schema, run.applied_at) {
-        (Some(schema), None) => diesel::sql_query(
-            "select quote_ident(schemaname) || '.' || quote_ident(tablename) as table_name,
-                    substring(tablename from '\\d+$')::integer as id,
-                    coalesce(e.name, a.name) as name, tablename like 'links%' as links
-               from pg_tables
-               left join entity_types e on tablename like 'resources%' and e.id = substring(tablename from '\\d+$')::integer
-               left join associations a on tablename like 'links%' and a.id = substring(tablename from '\\d+$')::integer
-              where schemaname = $1 and tablename ~ '^(resources|links)_\\d+$' order by tablename desc",
+
+    fn questions(&self) -> impl Iterator<Item = String> {
+        self.scopes.iter().map(|scope| if scope.links { self.links(scope) } else { self.resources(scope) })
+    }
+
+    /// What was inserted is what stands there with this run as its version, and what did until a later run ended it.
+    fn resources(&self, scope: &WholeScope) -> String {
+        let WholeScope { table_name, id, .. } = scope;
+        let name = scope.name.replace('\'', "''");
+        let prefix = format!("r{id:09}");
+        let conditions = format!(
+            "r.run_id = $1 and ($2 is null or $2 = '{name}') and ($3 is null or $3 = 'insert')
+               and ($4 is null or r.attributes ? $4) and ($5 is null or r.key like $5)
+               and r.id > case when $8 like '{prefix}%' then substr($8, 11)::bigint else 0 end"
+        );
+        let columns = format!(
+            "'{name}', null, r.key, null, null, 'insert', null::jsonb, r.attributes, r.line, r.id, r.person_id,
+             r.person_id is not null, '{prefix}' || lpad(r.id::text, 19, '0')"
+        );
+        let mut question = format!("(select {columns} from {table_name} r where {conditions} order by r.id limit $7)");
+        if self.applied {
+            question += &format!(
+                " union all (select {columns} from resources_history r where r.entity_type_id = {id} and {conditions}
+                   order by r.id limit $7)"
+            );
+        }
+        question
+    }
+
+    fn links(&self, scope: &WholeScope) -> String {
+        let WholeScope { table_name, id, .. } = scope;
+        let name = scope.name.replace('\'', "''");
+        let prefix = format!("s{id:09}");
+        let conditions = format!(
+            "l.run_id = $1 and ($2 is null or $2 = '{name}') and ($3 is null or $3 = 'insert') and $4 is null
+               and (l.from_id, l.to_id) > (case when $8 like '{prefix}%' then substr($8, 11, 19)::bigint else 0 end,
+                                           case when $8 like '{prefix}%' then substr($8, 30, 19)::bigint else 0 end)"
+        );
+        let mut ends = format!(
+            "(select l.from_id, l.to_id from {table_name} l where {conditions} order by l.from_id, l.to_id limit $7)"
+        );
+        if self.applied {
+            ends += &format!(
+                " union all (select l.from_id, l.to_id from links_history l where l.association_id = {id}
+                    and {conditions} order by l.from_id, l.to_id limit $7)"
+            );
+        }
+        // The keys of both ends are looked up for the rows of the page only.
+        format!(
+            "(select * from (
+               select null, '{name}', {from_key} as key, {to_key}, null, 'insert', null::jsonb, null::jsonb, 0,
+                      ends.from_id, null::bigint, false,
+                      '{prefix}' || lpad(ends.from_id::text, 19, '0') || lpad(ends.to_id::text, 19, '0')
+                 from ({ends}) ends
+             ) keyed where $5 is null or key like $5)",
+            from_key = self.key_of("ends.from_id"),
+            to_key = self.key_of("ends.to_id"),
         )
-        .bind::<Text, _>(schema)
-        .load(connection)?,
-        (_, Some(_)) => diesel::sql_query(
-            "select case when e.id is null then 'links_' || a.id else 'resources_' || e.id end as table_name,
-                    coalesce(e.id, a.id) as id, coalesce(e.name, a.name) as name, e.id is null as links
-               from outbox o left join entity_types e on e.id = o.entity_type_id
-                             left join associations a on a.id = o.association_id and o.entity_type_id is null
-              where o.run_id = $1 and o.kind = 'scope' order by o.id",
-        )
-        .bind::<Integer, _>(run.id.0)
-        .load(connection)?,
-        _ => Vec::new(),
-    };
-    Ok(rows
-        .into_iter()
-        .map(|row| WholeScope { table: row.table_name, id: row.id, name: row.name, links: row.links })
-        .collect())
+    }
+
+    /// The key of a resource, wherever it stands now.
+    fn key_of(&self, id: &str) -> String {
+        let pending = self.scopes.iter().filter(|scope| !scope.links && !self.applied);
+        let mut places: Vec<String> =
+            pending.map(|scope| format!("(select key from {} where id = {id})", scope.table_name)).collect();
+        places.push(format!(
+            "(select key from resources where id = {id} and entity_type_id in (
+                select e.id from entity_types e join runs on runs.connector_id = e.connector_id where runs.id = $1))"
+        ));
+        places.push(format!("(select key from resources_history where id = {id} limit 1)"));
+        format!("coalesce({}, '')", places.join(", "))
+    }
 }
 
 /// Text that stands for itself in a LIKE pattern.
