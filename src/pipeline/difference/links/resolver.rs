@@ -1,0 +1,271 @@
+//! Turns the pairs of one association into changes of links: resolves each against what will be there, and compares the
+//! wanted links of an owner with its stored ones.
+
+use crate::db::copy::CopyIn;
+use crate::model::extraction::ExtractionFile;
+use crate::model::guard::Operation;
+use crate::model::problem::{Problem, ProblemCode};
+use crate::pipeline::TaskError;
+use crate::pipeline::difference::change_set::LinkChange;
+use crate::pipeline::difference::keys::{Slot, flag};
+use crate::pipeline::difference::pairs::{Association, Source};
+use crate::pipeline::difference::records::identity;
+use crate::pipeline::difference::scan::key_digest;
+use crate::pipeline::difference::{Scope, Work};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Integer, Text};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Owners per question to the database.
+const BATCH: usize = 5000;
+
+/// Where a pair stands, for its problem.
+pub(super) struct Place<'a> {
+    pub(super) file: &'a ExtractionFile,
+    pub(super) line: u64,
+    pub(super) column: usize,
+    pub(super) key: &'a str,
+}
+
+/// Turns the pairs of one association into changes of links.
+pub(super) struct Resolver<'r, 'a> {
+    pub(super) association: &'r mut Association<'a>,
+    /// By value of the matched property, per `to` end; none where the key is matched.
+    matches: Option<Vec<HashMap<u128, i64>>>,
+    /// Stored owners, to be compared.
+    owners: Vec<Slot>,
+    /// Wanted links of stored owners: owner, target.
+    wanted: Vec<(Slot, i64)>,
+    load: Option<CopyIn>,
+}
+
+impl<'r, 'a> Resolver<'r, 'a> {
+    pub(super) fn new(
+        work: &mut Work<'_>,
+        association: &'r mut Association<'a>,
+        scopes: &[Scope<'_>],
+    ) -> Result<Self, TaskError> {
+        let matches = match association.definition.match_property.clone() {
+            None => None,
+            Some(property) => {
+                let ends = association.to.iter();
+                Some(ends.map(|&end| values_after(work, &scopes[end], &property)).collect::<Result<_, _>>()?)
+            }
+        };
+        Ok(Self { association, matches, owners: Vec::new(), wanted: Vec::new(), load: None })
+    }
+
+    pub(super) fn owner(&mut self, slot: Slot) {
+        if !self.association.empty {
+            self.owners.push(slot);
+        }
+    }
+
+    pub(super) fn pair(
+        &mut self,
+        work: &mut Work<'_>,
+        scopes: &mut [Scope<'_>],
+        slot: Slot,
+        value: &str,
+        place: &Place<'_>,
+    ) -> Result<(), TaskError> {
+        let Some(target) = self.target(scopes, value) else {
+            let entry = scopes[self.association.from].keys.get_mut(slot);
+            entry.set(if matches!(self.association.source, Source::Column(_)) { flag::OPEN } else { flag::LINKS_OPEN });
+            return self.dangling(work, value, place);
+        };
+        if !self.association.empty {
+            self.wanted.push((slot, target));
+            return Ok(());
+        }
+        if self.load.is_none() {
+            self.load = Some(work.pending.load_links(self.association.id)?);
+        }
+        let owner = scopes[self.association.from].keys.get(slot).id;
+        if let Some(load) = &mut self.load {
+            load.row(4)?.int8(owner).int8(target).int4(self.association.id).int4(work.run);
+        }
+        work.changes.note(&[
+            b"link",
+            &self.association.id.to_be_bytes(),
+            b"insert",
+            &owner.to_be_bytes(),
+            &target.to_be_bytes(),
+        ]);
+        Ok(())
+    }
+
+    /// The resource that a value finds at the first `to` end that has it. The value is read as that end's property is:
+    /// a GUID is found in whatever form the reference has.
+    fn target(&self, scopes: &[Scope<'_>], value: &str) -> Option<i64> {
+        self.association.to.iter().enumerate().find_map(|(position, &end)| {
+            let scope = &scopes[end];
+            let property = match &self.association.definition.match_property {
+                Some(name) => scope.mapper.properties().iter().find(|property| property.name() == name)?,
+                None => scope.mapper.key_property(),
+            };
+            let digest = key_digest(&property.reference(value).ok()??);
+            match &self.matches {
+                Some(ends) => ends.get(position)?.get(&digest).copied(),
+                None => {
+                    let entry = scope.keys.get(scope.keys.find(digest)?);
+                    entry.will_exist().then_some(entry.id)
+                }
+            }
+        })
+    }
+
+    fn dangling(&mut self, work: &mut Work<'_>, value: &str, place: &Place<'_>) -> Result<(), TaskError> {
+        self.association.counters.rejected += 1;
+        let definition = self.association.definition;
+        let ends = definition.to.names().collect::<Vec<_>>().join(" or ");
+        let problem = Problem {
+            scope: definition.name.clone(),
+            file: place.file.source_file.clone(),
+            line: Some(place.line),
+            column: place.file.header.get(place.column).cloned(),
+            key: Some(place.key.to_owned()),
+            value: Some(value.chars().take(200).collect()),
+            code: ProblemCode::DanglingReference,
+            message: format!(
+                "{} {:?} refers to {ends} {value:?}, which does not exist; the record itself is kept. Correct the \
+                 reference, or add what it refers to",
+                definition.from, place.key
+            ),
+        };
+        let whose = format!("{}\0{value}", place.key);
+        work.changes.problem(&problem, identity(&definition.name, whose.as_bytes()))
+    }
+
+    pub(super) fn flush_if_full(&mut self, work: &mut Work<'_>, scopes: &[Scope<'_>]) -> Result<(), TaskError> {
+        if self.owners.len() >= BATCH { self.compare(work, scopes) } else { Ok(()) }
+    }
+
+    /// Compares wanted links with stored ones, owner by owner.
+    fn compare(&mut self, work: &mut Work<'_>, scopes: &[Scope<'_>]) -> Result<(), TaskError> {
+        #[derive(QueryableByName)]
+        struct Link {
+            #[diesel(sql_type = BigInt)]
+            from_id: i64,
+            #[diesel(sql_type = BigInt)]
+            to_id: i64,
+        }
+        let keys = &scopes[self.association.from].keys;
+        self.wanted.sort_unstable();
+        self.wanted.dedup();
+        self.owners.sort_unstable();
+        self.owners.dedup();
+        let mut wanted = std::mem::take(&mut self.wanted).into_iter().peekable();
+        for owners in std::mem::take(&mut self.owners).chunks(BATCH) {
+            let ids: Vec<i64> =
+                owners.iter().map(|&slot| keys.get(slot)).filter(|e| !e.has(flag::NEW)).map(|e| e.id).collect();
+            let links: Vec<Link> =
+                diesel::sql_query("select from_id, to_id from links where association_id = $1 and from_id = any($2)")
+                    .bind::<Integer, _>(self.association.id)
+                    .bind::<Array<BigInt>, _>(ids)
+                    .load(work.connection)?;
+            let mut stored: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
+            for link in links {
+                stored.entry(link.from_id).or_default().insert(link.to_id);
+            }
+            for &owner in owners {
+                let mut targets = BTreeSet::new();
+                while let Some((_, target)) = wanted.next_if(|(slot, _)| *slot == owner) {
+                    targets.insert(target);
+                }
+                let id = keys.get(owner).id;
+                self.differ(work, id, &stored.remove(&id).unwrap_or_default(), &targets)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn differ(
+        &mut self,
+        work: &mut Work<'_>,
+        owner: i64,
+        stored: &BTreeSet<i64>,
+        wanted: &BTreeSet<i64>,
+    ) -> Result<(), TaskError> {
+        let mut gone = stored.difference(wanted).copied();
+        let mut new = wanted.difference(stored).copied();
+        let change = |operation, to, before_to| LinkChange {
+            association: self.association.id,
+            operation: Some(operation),
+            from: owner,
+            to,
+            before_to,
+        };
+        let single = self.association.definition.cardinality.is_single_valued();
+        loop {
+            let change = match (gone.next(), new.next()) {
+                (None, None) => return Ok(()),
+                (Some(before), Some(to)) if single => {
+                    self.association.counters.updated += 1;
+                    change(Operation::Update, to, Some(before))
+                }
+                (Some(before), Some(to)) => {
+                    self.association.counters.deleted += 1;
+                    self.association.counters.inserted += 1;
+                    work.changes.link(&change(Operation::Delete, before, None))?;
+                    change(Operation::Insert, to, None)
+                }
+                (Some(before), None) => {
+                    self.association.counters.deleted += 1;
+                    change(Operation::Delete, before, None)
+                }
+                (None, Some(to)) => {
+                    self.association.counters.inserted += 1;
+                    change(Operation::Insert, to, None)
+                }
+            };
+            work.changes.link(&change)?;
+        }
+    }
+
+    pub(super) fn finish(mut self, work: &mut Work<'_>, scopes: &[Scope<'_>]) -> Result<(), TaskError> {
+        if let Some(load) = self.load.take() {
+            let rows = load.rows();
+            work.progress.begin(format!("Indexing {}", self.association.definition.title()), 0);
+            let dropped = work.pending.index_links(load.finish()?, self.association.id)?;
+            self.association.counters.inserted += rows - dropped;
+            return Ok(());
+        }
+        self.compare(work, scopes)
+    }
+}
+
+/// The values of a unique property after the run, of all resources of a scope.
+fn values_after(work: &mut Work<'_>, scope: &Scope<'_>, property: &str) -> Result<HashMap<u128, i64>, TaskError> {
+    #[derive(QueryableByName)]
+    struct Held {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+        #[diesel(sql_type = Text)]
+        value: String,
+    }
+    let schema = &work.pending.schema;
+    let pending = if scope.pending {
+        format!("union all select id, attributes ->> $2 from {schema}.resources_{}", scope.id)
+    } else {
+        String::new()
+    };
+    let question = diesel::sql_query(format!(
+        "select id, value from (
+           select r.id, case when c.after ? $2 then c.after ->> $2 else r.attributes ->> $2 end as value
+             from resources r left join {schema}.changes c on c.resource_id = r.id
+            where r.entity_type_id = $1 and c.operation is distinct from 'delete'
+           union all
+           select resource_id, after ->> $2 from {schema}.changes where entity_type_id = $1 and operation = 'insert'
+           {pending}
+         ) held where value is not null"
+    ))
+    .bind::<Integer, _>(scope.id)
+    .bind::<Text, _>(property);
+    let mut values = HashMap::new();
+    for held in question.load_iter::<Held, diesel::pg::PgRowByRowLoadingMode>(work.connection)? {
+        let held = held?;
+        values.insert(key_digest(&held.value), held.id);
+    }
+    Ok(values)
+}
