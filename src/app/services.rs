@@ -4,6 +4,8 @@ use super::App;
 use crate::db::DbError;
 use crate::jobs::worker::Worker;
 use crate::jobs::{cleanup, first_run, rescue, schedule};
+use crate::web::{self, WebContext};
+use anyhow::Context as _;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -34,10 +36,32 @@ pub struct Services {
 impl Services {
     pub(super) fn start(app: &App, role: Role) -> anyhow::Result<Self> {
         let mut services = Self { addresses: Vec::new(), tasks: JoinSet::new() };
+        if role != Role::Worker {
+            services.answer(app)?;
+        }
         if role != Role::Web {
             services.work(app)?;
         }
         Ok(services)
+    }
+
+    fn answer(&mut self, app: &App) -> anyhow::Result<()> {
+        let pages = WebContext { config: app.config.clone(), work: app.context.clone() };
+        let (server, addresses) = web::serve(pages).with_context(|| {
+            format!("pages can't be answered at {}; is the address taken? Set MUSTER_LISTEN", app.config.listen)
+        })?;
+        self.addresses = addresses;
+        let (handle, stop) = (server.handle(), app.stop.clone());
+        self.spawn(async move {
+            stop.asked().await;
+            handle.stop(true).await;
+        });
+        self.spawn(async move {
+            if let Err(error) = server.await {
+                tracing::error!(error = %error, "the pages stopped answering");
+            }
+        });
+        Ok(())
     }
 
     fn work(&mut self, app: &App) -> anyhow::Result<()> {

@@ -1,4 +1,9 @@
-//! An account: a sign-in to Muster itself, with a role.
+//! An account: a sign-in to Muster itself, with a role. (What a source calls an account is a resource.)
+
+mod sign_in;
+
+pub use sign_in::{accept_invitation, by_invitation, invite, invite_first_administrator, signed_in, to_sign_in};
+pub(super) use sign_in::{digest, random_token};
 
 use super::{audit, id::id};
 use crate::schema::accounts;
@@ -36,6 +41,56 @@ impl Role {
             Self::Administrator => "administrator",
         }
     }
+}
+
+impl std::fmt::Display for Role {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::str::FromStr for Role {
+    type Err = UnknownRole;
+
+    fn from_str(word: &str) -> Result<Self, UnknownRole> {
+        Self::ALL.into_iter().find(|role| role.as_str() == word).ok_or_else(|| UnknownRole(word.to_owned()))
+    }
+}
+
+/// A word that is no role.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0:?} is no role; there are viewer, operator and administrator")]
+pub struct UnknownRole(String);
+
+/// An account as pages see it.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Its id.
+    pub id: AccountId,
+    /// What its owner types.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// Whether it may sign in.
+    pub active: bool,
+    /// Whether its owner has chosen a password.
+    pub has_password: bool,
+    /// When it last signed in.
+    pub last_sign_in_at: Option<DateTime<Utc>>,
+}
+
+/// Why an account can't be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// There is none of that id.
+    #[error("there is no such account")]
+    NotFound,
+    /// Nobody could administer Muster any more.
+    #[error("this is the last active administrator; make another one first")]
+    LastAdministrator,
+    /// The database failed.
+    #[error("the account can't be changed: {0}")]
+    Database(#[from] diesel::result::Error),
 }
 
 /// How the owner of a new account signs in first.
@@ -82,4 +137,69 @@ pub fn add(
         }
         Ok(made)
     })
+}
+
+/// All accounts by name.
+pub fn all(connection: &mut PgConnection) -> QueryResult<Vec<Account>> {
+    let rows =
+        accounts::table.select(AccountRow::as_select()).order((accounts::name, accounts::id)).load(connection)?;
+    Ok(rows.into_iter().map(AccountRow::into).collect())
+}
+
+/// Changes role and activity. An account that is switched off loses its sessions; the last active administrator stays.
+pub fn change(
+    connection: &mut PgConnection,
+    id: AccountId,
+    role: Role,
+    active: bool,
+    by: &str,
+) -> Result<(), ChangeError> {
+    connection.transaction(|connection| {
+        // All administrators are locked, so that two of them can't demote each other at the same time.
+        let administrators: Vec<AccountId> = accounts::table
+            .filter(accounts::role.eq(Role::Administrator.as_str()).and(accounts::active))
+            .select(accounts::id)
+            .for_update()
+            .load(connection)?;
+        let stays = role == Role::Administrator && active;
+        if !stays && administrators == [id] {
+            return Err(ChangeError::LastAdministrator);
+        }
+        let name: Option<String> = diesel::update(accounts::table.find(id))
+            .set((accounts::role.eq(role.as_str()), accounts::active.eq(active)))
+            .returning(accounts::name)
+            .get_result(connection)
+            .optional()?;
+        let name = name.ok_or(ChangeError::NotFound)?;
+        if !active {
+            super::session::end_all(connection, id)?;
+        }
+        audit::record(connection, by, "change", &format!("account {name}"), json!({ "role": role, "active": active }))?;
+        Ok(())
+    })
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = accounts, check_for_backend(diesel::pg::Pg))]
+struct AccountRow {
+    id: AccountId,
+    name: String,
+    role: String,
+    password_hash: Option<String>,
+    active: bool,
+    last_sign_in_at: Option<DateTime<Utc>>,
+}
+
+impl From<AccountRow> for Account {
+    fn from(row: AccountRow) -> Self {
+        Self {
+            id: row.id,
+            name: row.name,
+            // A role that nobody knows may do the least.
+            role: row.role.parse().unwrap_or(Role::Viewer),
+            active: row.active,
+            has_password: row.password_hash.is_some(),
+            last_sign_in_at: row.last_sign_in_at,
+        }
+    }
 }

@@ -1,0 +1,209 @@
+//! A group, managed by a connector or local. What pages read of it; runs write it (`pipeline::groups`).
+
+use diesel::pg::PgConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, Text};
+use serde_json::Value;
+
+/// Members are counted up to here.
+pub const COUNTED: i64 = 1000;
+
+/// A group in a list.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Group {
+    /// Its id.
+    #[diesel(sql_type = BigInt)]
+    pub id: i64,
+    /// Its name.
+    #[diesel(sql_type = Text)]
+    pub name: String,
+    /// Its resource; `None`: a local group.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub resource_id: Option<i64>,
+    /// The entity type's name.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub entity_type: Option<String>,
+    /// The connector's name.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub connector: Option<String>,
+    /// What pages call the connector.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub connector_title: Option<String>,
+    /// Profile type of its members while they are current.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub profile_type: Option<String>,
+    /// Direct members, users and groups, counted up to [`COUNTED`] + 1.
+    #[diesel(sql_type = BigInt)]
+    pub members: i64,
+}
+
+const SELECT: &str = "
+    select g.id, g.name, g.resource_id, e.name as entity_type, c.name as connector, c.display_name as connector_title,
+           g.profile_type,
+           (select count(*) from (
+              select 1 from links l where l.from_id = g.resource_id and l.association_id = any($1)
+              union all
+              select 1 from links l where l.to_id = g.resource_id and l.association_id = any($2)
+              union all
+              select 1 from local_memberships m where m.group_id = g.id
+              limit 1001) counted) as members
+      from groups g
+      left join entity_types e on e.id = g.entity_type_id
+      left join connectors c on c.id = e.connector_id";
+
+/// Up to `limit` groups by name, after name (in lower case) and id `after`, whose name holds `search`.
+pub fn page(conn: &mut PgConnection, search: &str, after: Option<(&str, i64)>, limit: i64) -> QueryResult<Vec<Group>> {
+    let ends = Ends::load(conn)?;
+    let (name, id) = after.map_or((None, None), |(name, id)| (Some(name), Some(id)));
+    let pattern = format!("%{}%", super::resource::escape_like(search));
+    diesel::sql_query(format!(
+        "{SELECT}
+          where ($3 is null or (lower(g.name), g.id) > ($3, $4)) and g.name ilike $5
+          order by lower(g.name), g.id
+          limit $6"
+    ))
+    .bind::<Array<Integer>, _>(ends.group_first)
+    .bind::<Array<Integer>, _>(ends.group_last)
+    .bind::<Nullable<Text>, _>(name)
+    .bind::<Nullable<BigInt>, _>(id)
+    .bind::<Text, _>(pattern)
+    .bind::<BigInt, _>(limit)
+    .load(conn)
+}
+
+/// One group.
+pub fn find(conn: &mut PgConnection, id: i64) -> QueryResult<Option<Group>> {
+    let ends = Ends::load(conn)?;
+    diesel::sql_query(format!("{SELECT} where g.id = $3"))
+        .bind::<Array<Integer>, _>(ends.group_first)
+        .bind::<Array<Integer>, _>(ends.group_last)
+        .bind::<BigInt, _>(id)
+        .get_result(conn)
+        .optional()
+}
+
+/// A user in a group.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Member {
+    /// The person.
+    #[diesel(sql_type = BigInt)]
+    pub person_id: i64,
+    /// `current` or `past`.
+    #[diesel(sql_type = Text)]
+    pub state: String,
+    /// Whether any source blocks the person.
+    #[diesel(sql_type = Bool)]
+    pub blocked: bool,
+    /// Profile field → value.
+    #[diesel(sql_type = Jsonb)]
+    pub fields: Value,
+    /// The group within this one through which the person is in it; `None`: directly.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub via: Option<String>,
+}
+
+/// Up to `limit` users of a group after the person `after`, in the order of their ids: direct ones, or those of the
+/// groups within it.
+pub fn members(conn: &mut PgConnection, group: i64, direct: bool, after: i64, limit: i64) -> QueryResult<Vec<Member>> {
+    let ends = Ends::load(conn)?;
+    let users = super::resource::representing(conn, "users")?;
+    let groups = if direct {
+        "select id, resource_id, null::text as via from groups where id = $1"
+    } else {
+        "select g.id, g.resource_id, g.name as via from group_closure c join groups g on g.id = c.descendant_id
+          where c.ancestor_id = $1 and c.descendant_id <> $1"
+    };
+    diesel::sql_query(format!(
+        "with held as ({groups}), ids as (
+           select r.person_id as id, held.via from held
+             join links l on l.from_id = held.resource_id and l.association_id = any($2)
+             join resources r on r.id = l.to_id and r.entity_type_id = any($4)
+           union all
+           select r.person_id, held.via from held
+             join links l on l.to_id = held.resource_id and l.association_id = any($3)
+             join resources r on r.id = l.from_id and r.entity_type_id = any($4)
+           union all
+           select m.person_id, held.via from held join local_memberships m on m.group_id = held.id
+         ), one_each as (
+           select id, min(via) as via from ids where id > $5 group by id order by id limit $6
+         )
+         select p.id as person_id, p.state, p.blocks <> '[]'::jsonb as blocked, p.fields, one_each.via
+           from one_each join persons p on p.id = one_each.id
+          order by p.id"
+    ))
+    .bind::<BigInt, _>(group)
+    .bind::<Array<Integer>, _>(ends.group_first)
+    .bind::<Array<Integer>, _>(ends.group_last)
+    .bind::<Array<Integer>, _>(users)
+    .bind::<BigInt, _>(after)
+    .bind::<BigInt, _>(limit)
+    .load(conn)
+}
+
+/// A group beside another one: within it, or around it.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Related {
+    /// The group.
+    #[diesel(sql_type = BigInt)]
+    pub id: i64,
+    /// Its name.
+    #[diesel(sql_type = Text)]
+    pub name: String,
+    /// How many steps away.
+    #[diesel(sql_type = Integer)]
+    pub depth: i32,
+    /// Whether it is within (else around).
+    #[diesel(sql_type = Bool)]
+    pub within: bool,
+}
+
+/// The groups within and around a group, the nearest first, at most `limit`.
+pub fn related(conn: &mut PgConnection, group: i64, limit: i64) -> QueryResult<Vec<Related>> {
+    diesel::sql_query(
+        "select g.id, g.name, c.depth, true as within
+           from group_closure c join groups g on g.id = c.descendant_id
+          where c.ancestor_id = $1 and c.descendant_id <> $1
+          union all
+         select g.id, g.name, c.depth, false
+           from group_closure c join groups g on g.id = c.ancestor_id
+          where c.descendant_id = $1 and c.ancestor_id <> $1
+          order by within desc, depth, name
+          limit $2",
+    )
+    .bind::<BigInt, _>(group)
+    .bind::<BigInt, _>(limit)
+    .load(conn)
+}
+
+/// Ids of the associations whose links are memberships.
+pub(super) fn membership_associations(conn: &mut PgConnection) -> QueryResult<Vec<i32>> {
+    let ends = Ends::load(conn)?;
+    Ok(ends.group_first.into_iter().chain(ends.group_last).collect())
+}
+
+/// Membership associations by the end that is the group: where links come from groups, `from` holds `to`; where they
+/// come from users, `to` holds `from`.
+struct Ends {
+    group_first: Vec<i32>,
+    group_last: Vec<i32>,
+}
+
+impl Ends {
+    fn load(conn: &mut PgConnection) -> QueryResult<Self> {
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = Integer)]
+            id: i32,
+            #[diesel(sql_type = Bool)]
+            group_first: bool,
+        }
+        let rows: Vec<Row> = diesel::sql_query(
+            "select a.id, e.represents = 'groups' as group_first
+               from associations a join entity_types e on e.id = a.from_entity_type_id where a.membership",
+        )
+        .load(conn)?;
+        let (first, last): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|row| row.group_first);
+        let ids = |rows: Vec<Row>| rows.into_iter().map(|row| row.id).collect();
+        Ok(Self { group_first: ids(first), group_last: ids(last) })
+    }
+}

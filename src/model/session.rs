@@ -1,0 +1,165 @@
+//! A session: a browser that is signed in. Only the digest of its cookie is stored.
+
+use super::account::{Account, AccountId, digest, random_token};
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::pg::PgConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{Bytea, Integer, Jsonb, Nullable, Text, Timestamptz};
+use serde::{Deserialize, Serialize};
+
+use crate::schema::{sessions, sign_in_failures};
+
+/// A session ends this long after its last request.
+const IDLE_MINUTES: i64 = 30;
+/// A session ends this long after the sign-in, whatever happens.
+const ABSOLUTE_HOURS: i64 = 8;
+/// Failed sign-ins count this long.
+const FAILURE_MINUTES: i64 = 15;
+
+/// A session with its account, as it stands now: role and activity are read with every request.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// What is stored of the cookie.
+    pub digest: Vec<u8>,
+    /// Who is signed in.
+    pub account: Account,
+    /// The token that every form carries.
+    pub csrf: String,
+    /// What the next page says.
+    pub flash: Vec<Flash>,
+}
+
+/// A message that survives one redirect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flash {
+    /// `done` or `refused`.
+    pub kind: FlashKind,
+    /// The sentence.
+    pub text: String,
+    /// Where it leads, with the words of the link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<(String, String)>,
+}
+
+/// What kind of message it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FlashKind {
+    /// It was done.
+    Done,
+    /// It was not done, and why.
+    Refused,
+}
+
+/// Begins a session and returns the cookie's value, which is nowhere else.
+pub fn begin(conn: &mut PgConnection, account: AccountId, now: DateTime<Utc>) -> QueryResult<String> {
+    let token = random_token();
+    diesel::delete(sessions::table.filter(sessions::expires_at.lt(now))).execute(conn)?;
+    diesel::insert_into(sessions::table)
+        .values((
+            sessions::digest.eq(digest(&token)),
+            sessions::account_id.eq(account),
+            sessions::csrf.eq(random_token()),
+            sessions::created_at.eq(now),
+            sessions::last_seen_at.eq(now),
+            sessions::expires_at.eq(now + TimeDelta::hours(ABSOLUTE_HOURS)),
+        ))
+        .execute(conn)?;
+    Ok(token)
+}
+
+/// The session of a cookie, if it stands, with its flash messages. It counts as seen, at most once a minute.
+pub fn find(conn: &mut PgConnection, cookie: &str, now: DateTime<Utc>) -> QueryResult<Option<Session>> {
+    let row = diesel::sql_query(
+        "select s.digest, s.csrf, s.flash, s.last_seen_at, a.id, a.name, a.role, a.last_sign_in_at
+           from sessions s join accounts a on a.id = s.account_id
+          where s.digest = $1 and s.expires_at > $2 and s.last_seen_at > $3 and a.active",
+    )
+    .bind::<Bytea, _>(digest(cookie))
+    .bind::<Timestamptz, _>(now)
+    .bind::<Timestamptz, _>(now - TimeDelta::minutes(IDLE_MINUTES))
+    .get_result::<SessionRow>(conn)
+    .optional()?;
+    let Some(row) = row else { return Ok(None) };
+    if row.last_seen_at < now - TimeDelta::minutes(1) {
+        diesel::update(sessions::table.find(&row.digest)).set(sessions::last_seen_at.eq(now)).execute(conn)?;
+    }
+    Ok(Some(row.into()))
+}
+
+/// Ends one session: a real sign-out.
+pub fn end(conn: &mut PgConnection, digest: &[u8]) -> QueryResult<()> {
+    diesel::delete(sessions::table.find(digest)).execute(conn).map(drop)
+}
+
+/// Ends all sessions of an account.
+pub fn end_all(conn: &mut PgConnection, account: AccountId) -> QueryResult<()> {
+    diesel::delete(sessions::table.filter(sessions::account_id.eq(account))).execute(conn).map(drop)
+}
+
+/// Leaves messages for the next page.
+pub fn leave_flash(conn: &mut PgConnection, digest: &[u8], flash: &[Flash]) -> QueryResult<()> {
+    let value = serde_json::to_value(flash).unwrap_or_default();
+    diesel::update(sessions::table.find(digest)).set(sessions::flash.eq(value)).execute(conn).map(drop)
+}
+
+/// Notes a failed sign-in of `who`, a keyed digest of a name or an address.
+pub fn failed(conn: &mut PgConnection, who: &str, now: DateTime<Utc>) -> QueryResult<()> {
+    let forgotten = now - TimeDelta::minutes(FAILURE_MINUTES);
+    diesel::delete(sign_in_failures::table.filter(sign_in_failures::at.lt(forgotten))).execute(conn)?;
+    let values = (sign_in_failures::who.eq(who), sign_in_failures::at.eq(now));
+    diesel::insert_into(sign_in_failures::table).values(values).execute(conn).map(drop)
+}
+
+/// How often `who` failed in the last quarter of an hour.
+pub fn failures(conn: &mut PgConnection, who: &str, now: DateTime<Utc>) -> QueryResult<i64> {
+    sign_in_failures::table
+        .filter(sign_in_failures::who.eq(who))
+        .filter(sign_in_failures::at.gt(now - TimeDelta::minutes(FAILURE_MINUTES)))
+        .count()
+        .get_result(conn)
+}
+
+/// Forgets the failures of `who`, who has signed in.
+pub fn forget_failures(conn: &mut PgConnection, who: &str) -> QueryResult<()> {
+    diesel::delete(sign_in_failures::table.filter(sign_in_failures::who.eq(who))).execute(conn).map(drop)
+}
+
+#[derive(QueryableByName)]
+struct SessionRow {
+    #[diesel(sql_type = Bytea)]
+    digest: Vec<u8>,
+    #[diesel(sql_type = Text)]
+    csrf: String,
+    #[diesel(sql_type = Jsonb)]
+    flash: serde_json::Value,
+    #[diesel(sql_type = Timestamptz)]
+    last_seen_at: DateTime<Utc>,
+    #[diesel(sql_type = Integer)]
+    id: AccountId,
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    role: String,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    last_sign_in_at: Option<DateTime<Utc>>,
+}
+
+impl From<SessionRow> for Session {
+    fn from(row: SessionRow) -> Self {
+        Self {
+            digest: row.digest,
+            csrf: row.csrf,
+            flash: serde_json::from_value(row.flash).unwrap_or_default(),
+            account: Account {
+                id: row.id,
+                name: row.name,
+                // A role that nobody knows may do the least.
+                role: row.role.parse().unwrap_or(super::account::Role::Viewer),
+                active: true,
+                has_password: true,
+                last_sign_in_at: row.last_sign_in_at,
+            },
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The gate before every page: the role it needs and, for what changes something, proof that one of our own forms sent
+//! it: the place the request comes from (Fetch Metadata, else Origin) and the session's token.
+
+use super::error::WebError;
+use super::frame::changes;
+use super::links;
+use super::visitor::{Visit, see_other};
+use crate::model::account::Role;
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage, HttpResponse, web};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+
+/// Who may come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody, signed in or not.
+    Everyone,
+    /// Whoever is signed in and has at least this role.
+    Role(Role),
+}
+
+/// Lets a request pass, or answers it.
+pub async fn admit(
+    access: Access,
+    mut request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let visit = request.extensions().get::<Arc<Visit>>().cloned().ok_or(WebError::Stopped)?;
+    if changes(request.method()) && !is_from_us(request.headers()) {
+        return Err(WebError::NotOurs("This request did not come from a page of Muster, so nothing was done.").into());
+    }
+    let Access::Role(needed) = access else { return next.call(request).await };
+    let Some(session) = &visit.session else { return Ok(to_sign_in(request, &visit)) };
+    if session.account.role < needed {
+        return Err(WebError::Forbidden { role: session.account.role, needed }.into());
+    }
+    if changes(request.method()) {
+        let form = request.extract::<web::Bytes>().await?;
+        if !has_token(&form, &session.csrf) {
+            return Err(
+                WebError::NotOurs("This form is too old to be used. Go back, reload the page, try again.").into()
+            );
+        }
+        request.set_payload(actix_web::dev::Payload::from(form));
+    }
+    next.call(request).await
+}
+
+/// Browsers say where a request comes from: by `Sec-Fetch-Site` to hosts they trust, by `Origin` on every form.
+/// Neither: it is no browser of ours.
+fn is_from_us(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = text("sec-fetch-site") {
+        return site == "same-origin";
+    }
+    let origin = text("origin").and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
+    origin.is_some() && origin == text("host")
+}
+
+/// Compared by digest, so that the time it takes tells nothing.
+fn has_token(form: &[u8], token: &str) -> bool {
+    let sent = url::form_urlencoded::parse(form).find(|(name, _)| name == "csrf").map(|(_, value)| value);
+    sent.is_some_and(|sent| Sha256::digest(sent.as_bytes()) == Sha256::digest(token.as_bytes()))
+}
+
+/// A link from a mail or another site comes without our strict cookie: a page that leads to itself brings it along.
+fn to_sign_in(request: ServiceRequest, visit: &Visit) -> ServiceResponse<BoxBody> {
+    let headers = request.headers();
+    let from_elsewhere = headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
+    let response = if changes(request.method()) {
+        see_other(&links::sign_in(None))
+    } else if from_elsewhere && headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate") {
+        HttpResponse::Ok()
+            .insert_header((header::REFRESH, format!("0; url={}", visit.address)))
+            .content_type("text/html; charset=utf-8")
+            .body("<!doctype html><html lang=\"en\"><title>Muster</title><p>One moment …</p></html>")
+    } else {
+        see_other(&links::sign_in(Some(&visit.address)))
+    };
+    request.into_response(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::http::header::{HeaderName, HeaderValue};
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn only_our_own_pages_may_change_something() {
+        assert!(is_from_us(&headers(&[("sec-fetch-site", "same-origin")])));
+        assert!(is_from_us(&headers(&[("origin", "http://muster:8080"), ("host", "muster:8080")])));
+        assert!(!is_from_us(&headers(&[("sec-fetch-site", "cross-site")])));
+        assert!(!is_from_us(&headers(&[("sec-fetch-site", "same-site")])));
+        assert!(!is_from_us(&headers(&[("sec-fetch-site", "cross-site"), ("origin", "http://a"), ("host", "a")])));
+        assert!(!is_from_us(&headers(&[("origin", "http://evil"), ("host", "muster")])));
+        assert!(!is_from_us(&headers(&[("origin", "null"), ("host", "muster")])));
+        assert!(!is_from_us(&headers(&[("host", "muster")])));
+    }
+
+    #[test]
+    fn a_form_without_the_sessions_token_is_refused() {
+        assert!(has_token(b"mode=complete&csrf=abc", "abc"));
+        assert!(!has_token(b"mode=complete&csrf=abd", "abc"));
+        assert!(!has_token(b"mode=complete", "abc"));
+        assert!(!has_token(b"csrf=", "abc"));
+    }
+}

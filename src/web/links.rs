@@ -1,0 +1,134 @@
+//! Addresses come from here, so that a template never puts one together.
+
+use crate::model::run::RunId;
+use std::fmt::Write;
+
+/// Home.
+pub const HOME: &str = "/";
+/// All connectors.
+pub const CONNECTORS: &str = "/connectors";
+/// The runs of all connectors: job execution.
+pub const RUNS: &str = "/runs";
+/// All users.
+pub const USERS: &str = "/users";
+/// All groups.
+pub const GROUPS: &str = "/groups";
+/// Accounts.
+pub const ACCOUNTS: &str = "/accounts";
+/// Keyboard and words.
+pub const HELP: &str = "/help";
+
+/// Sign-in, and back to where one wanted to go.
+pub fn sign_in(back: Option<&str>) -> String {
+    match back {
+        None | Some("/") => "/sign-in".to_owned(),
+        Some(back) => with_query("/sign-in", &[("to", back)]),
+    }
+}
+
+/// Where a one-time sign-in is used.
+pub fn welcome(token: &str) -> String {
+    format!("/welcome/{}", segment(token))
+}
+
+/// A connector.
+pub fn connector(name: &str) -> String {
+    format!("/connectors/{}", segment(name))
+}
+
+/// Something of a connector: `results`, `runs`, `check`, `activity`, `configuration.toml`.
+pub fn of_connector(name: &str, part: &str) -> String {
+    format!("/connectors/{}/{part}", segment(name))
+}
+
+/// A run.
+pub fn run(id: RunId) -> String {
+    format!("/runs/{id}")
+}
+
+/// Something of a run: `changes`, `problems`, `log.txt`, `resume`, …
+pub fn of_run(id: RunId, part: &str) -> String {
+    format!("/runs/{id}/{part}")
+}
+
+/// The resources of an entity type.
+pub fn resources(connector: &str, entity_type: &str) -> String {
+    format!("/resources/{}/{}", segment(connector), segment(entity_type))
+}
+
+/// A resource.
+pub fn resource(connector: &str, entity_type: &str, id: i64) -> String {
+    format!("/resources/{}/{}/{id}", segment(connector), segment(entity_type))
+}
+
+/// A user's profile.
+pub fn user(id: i64) -> String {
+    format!("/users/{id}")
+}
+
+/// A user's photo.
+pub fn photo(id: i64) -> String {
+    format!("/users/{id}/photo")
+}
+
+/// A group.
+pub fn group(id: i64) -> String {
+    format!("/groups/{id}")
+}
+
+/// An address with a query; empty values are left out.
+pub fn with_query(path: &str, query: &[(&str, &str)]) -> String {
+    let mut serializer = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in query.iter().filter(|(_, value)| !value.is_empty()) {
+        serializer.append_pair(name, value);
+    }
+    let query = serializer.finish();
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+}
+
+/// An address of ours to come back to, or Home: nobody is led elsewhere by what a request says.
+pub fn own(address: &str) -> &str {
+    let is_ours = address.starts_with('/')
+        && !address.starts_with("//")
+        && !address.contains('\\')
+        && !address.chars().any(char::is_control);
+    if is_ours { address } else { HOME }
+}
+
+/// Names are arbitrary: everything but plain letters is escaped.
+fn segment(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'~' => escaped.push(byte as char),
+            // A lone dot would be taken for a folder.
+            b'.' if text.len() > 2 => escaped.push('.'),
+            _ => {
+                let _ = write!(escaped, "%{byte:02X}");
+            }
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_escaped() {
+        assert_eq!(connector("hr"), "/connectors/hr");
+        assert_eq!(connector("a/b ü"), "/connectors/a%2Fb%20%C3%BC");
+        assert_eq!(connector(".."), "/connectors/%2E%2E");
+    }
+
+    #[test]
+    fn nobody_is_led_elsewhere() {
+        for bad in
+            ["//evil.org", "https://evil.org", "/\\evil.org", "", "/a\r\nSet-Cookie: x", "\\\\evil", "javascript:1"]
+        {
+            assert_eq!(own(bad), "/", "{bad:?}");
+        }
+        assert_eq!(own("/runs/42?x=1"), "/runs/42?x=1");
+    }
+}

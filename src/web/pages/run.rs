@@ -1,0 +1,447 @@
+//! A run: its tasks live, what it did or would do, and the decision.
+
+use super::run_table::{duration, mode_words};
+use crate::model::change;
+use crate::model::connector::{self, Connector};
+use crate::model::counters::{AssociationCounters, EntityTypeCounters, PersonCounters};
+use crate::model::decision;
+use crate::model::extraction::{self, ExtractionFile, ExtractionId};
+use crate::model::guard::{Breach, GuardName};
+use crate::model::lease::{self, Lease};
+use crate::model::problem::{self, ProblemCode, StoredProblem};
+use crate::model::run::{self, Run, RunId, RunState, TaskState};
+use crate::model::run_log::{self, LogLine};
+use crate::model::task::{self, Task};
+use crate::web::charts::totals;
+use crate::web::diff::{ChangeLine, Scopes};
+use crate::web::elements::{Badge, When};
+use crate::web::error::WebError;
+use crate::web::page::{Layout, Section};
+use crate::web::visitor::Visitor;
+use crate::web::{WebContext, csv, links, words};
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Path};
+use askama::Template;
+use chrono::{DateTime, Utc};
+use diesel::pg::PgConnection;
+use std::fmt::Write;
+
+/// Changes shown on the page itself.
+const SAMPLE: i64 = 20;
+/// With more updates than this the page does not say which properties change: counting would take too long.
+const UPDATES_LOOKED_AT: u64 = 50_000;
+
+#[derive(Template)]
+#[template(path = "pages/run.html")]
+struct RunPage {
+    layout: Layout,
+    run: Run,
+    connector: Connector,
+    badge: Badge,
+    mode: String,
+    trigger: String,
+    started: When,
+    duration: String,
+    steps: Vec<Step>,
+    live: bool,
+    decision: Option<DecisionView>,
+    failure: Option<(String, String, &'static str)>,
+    entity_types: Vec<EntityTypeCounters>,
+    associations: Vec<AssociationCounters>,
+    persons: PersonCounters,
+    is_applied: bool,
+    problems: Vec<ProblemGroup>,
+    changes: Vec<ChangeLine>,
+    total: u64,
+    properties: Vec<(String, i64, i64)>,
+    files: Vec<ExtractionFile>,
+    log: Vec<LogLine>,
+    log_is_cut: bool,
+    decisions: Vec<DecisionLine>,
+    cancel_requested: bool,
+}
+
+impl RunPage {
+    /// The figures of an association, in the order of the table's columns.
+    fn link_figures(&self, one: &AssociationCounters) -> [u64; 4] {
+        [one.inserted, one.updated, one.deleted, one.rejected]
+    }
+
+    /// The figures of users, in the order of the table's columns.
+    fn person_figures(&self) -> [u64; 5] {
+        let persons = &self.persons;
+        [persons.created, persons.updated, persons.blocked, persons.unblocked, persons.deleted]
+    }
+
+    /// The changes that touch a property.
+    fn changes_of(&self, property: &str) -> String {
+        links::with_query(&links::of_run(self.run.id, "changes"), &[("property", property)])
+    }
+
+    /// The problems with a reason code.
+    fn problems_of(&self, code: &str) -> String {
+        links::with_query(&links::of_run(self.run.id, "problems"), &[("code", code)])
+    }
+
+    /// The figures of an entity type, in the order of the table's columns after the rows read.
+    fn figures(&self, one: &EntityTypeCounters) -> [u64; 9] {
+        [
+            one.inserted,
+            one.updated,
+            one.unchanged,
+            one.rejected,
+            one.duplicates_dropped,
+            one.out_of_scope,
+            one.withheld,
+            one.suppressed,
+            one.deleted + one.deleted_by_command,
+        ]
+    }
+}
+
+/// One task of the timeline.
+pub struct Step {
+    /// Its name.
+    pub name: &'static str,
+    /// The class of its state.
+    pub class: &'static str,
+    /// Its state.
+    pub badge: Badge,
+    /// How long it took, or has been taking.
+    pub duration: String,
+    /// Rows read or changed.
+    pub rows: String,
+    /// What is being done right now.
+    pub progress: Option<ProgressView>,
+    /// Later attempts than the first.
+    pub attempts: i32,
+}
+
+/// How far the running task is.
+pub struct ProgressView {
+    /// In words.
+    pub step: String,
+    /// Rows passed.
+    pub rows: u64,
+    /// Rows in all; 0: unknown.
+    pub total: u64,
+    /// Rows, rate and what remains, in words.
+    pub words: String,
+}
+
+/// What a person has to decide.
+pub struct DecisionView {
+    /// The guard's name in words.
+    pub headline: String,
+    /// What would happen, in one sentence with figures.
+    pub sentence: String,
+    /// The guards that were exceeded.
+    pub breaches: Vec<BreachLine>,
+    /// Why, probably.
+    pub causes: Vec<(String, String)>,
+    /// Whether a guard stopped the run (else it is a dry run that stands ready).
+    pub blocked: bool,
+}
+
+/// A guard that was exceeded, as a row.
+pub struct BreachLine {
+    /// Its name.
+    pub guard: String,
+    /// Against what it was held.
+    pub scope: String,
+    /// The limit.
+    pub limit: String,
+    /// What would happen.
+    pub actual: String,
+    /// Rows stored before.
+    pub base: String,
+    /// In words.
+    pub message: String,
+}
+
+struct ProblemGroup {
+    title: &'static str,
+    advice: &'static str,
+    code: &'static str,
+    count: u64,
+    lines: Vec<StoredProblem>,
+}
+
+struct DecisionLine {
+    words: String,
+    by: String,
+    when: When,
+    comment: Option<String>,
+}
+
+/// The page.
+pub async fn show(context: Data<WebContext>, visitor: Visitor, id: Path<i32>) -> Result<HttpResponse, WebError> {
+    let id = RunId(*id);
+    context.page(visitor, move |conn, layout| page(conn, layout, id)).await
+}
+
+/// The run, or the error that says there is none.
+pub fn find(conn: &mut PgConnection, id: RunId) -> Result<Run, WebError> {
+    run::by_id(conn, id)?.ok_or_else(|| WebError::missing("run", id))
+}
+
+fn page(conn: &mut PgConnection, layout: Layout, id: RunId) -> Result<RunPage, WebError> {
+    let run = find(conn, id)?;
+    let connector =
+        connector::by_id(conn, run.connector_id)?.ok_or_else(|| WebError::missing("connector of run", id))?;
+    let now = layout.now;
+    let lease = lease::of(conn, id)?;
+    let steps = task::of(conn, id)?.iter().map(|task| step(task, lease.as_ref(), now)).collect();
+    let scopes = Scopes::load(conn, &run)?;
+    let is_applied = run.applied_at.is_some();
+    let changes = match run.change_set_digest {
+        Some(_) => change::page(conn, &run, &change::ChangeFilter::default(), SAMPLE)?,
+        None => Vec::new(),
+    };
+    let changes = changes.iter().map(|change| scopes.line(change, is_applied)).collect();
+    let [_, updates, _] = totals(&run.counters);
+    let touched = match updates {
+        0 => Vec::new(),
+        1..=UPDATES_LOOKED_AT => change::properties(conn, &run)?,
+        _ => Vec::new(),
+    };
+    let most = touched.first().map_or(1, |one| one.count).max(1);
+    let files = match run.extraction_id {
+        Some(id) => extraction::files(conn, ExtractionId(id))?,
+        None => Vec::new(),
+    };
+    let mut log = run_log::lines(conn, id, 0, 301)?;
+    let log_is_cut = log.len() > 300;
+    log.truncate(300);
+    let live = !run.rests();
+    let layout = Layout { refresh: live.then_some(5), ..layout }
+        .titled(Section::Runs, format!("Run {id}"))
+        .under(links::connector(&connector.name), connector.display_name.clone())
+        .under(links::of_connector(&connector.name, "results"), "Job results");
+    Ok(RunPage {
+        badge: run.state.into(),
+        mode: mode_words(words::mode(run.mode), run.task, run.dry_run),
+        trigger: match &run.started_by {
+            Some(account) => format!("{} ({account})", words::trigger(run.trigger)),
+            None => words::trigger(run.trigger).to_owned(),
+        },
+        started: When::new(run.started_at.unwrap_or(run.created_at), now),
+        duration: duration(run.started_at, run.finished_at.or((!live).then_some(now)), now),
+        steps,
+        live,
+        decision: decision_view(&run),
+        failure: run
+            .failure
+            .as_ref()
+            .map(|failure| (failure.place.clone(), failure.message.clone(), words::stage(failure.stage))),
+        entity_types: run.counters.entity_types.clone(),
+        associations: run.counters.associations.clone(),
+        persons: run.counters.persons.clone(),
+        is_applied,
+        problems: problem_groups(conn, &run)?,
+        total: total(&run),
+        changes,
+        properties: touched.into_iter().take(20).map(|one| (one.property, one.count, one.count * 100 / most)).collect(),
+        files,
+        log,
+        log_is_cut,
+        decisions: decision::of(conn, id)?
+            .into_iter()
+            .map(|one| DecisionLine {
+                words: match one.decision.as_str() {
+                    "resume" => "Resumed",
+                    "discard" => "Discarded",
+                    "cancel" => "Cancelled",
+                    "retry" => "Retried",
+                    _ => "Decided",
+                }
+                .to_owned(),
+                by: one.decided_by,
+                when: When::new(one.decided_at, now),
+                comment: one.comment,
+            })
+            .collect(),
+        cancel_requested: lease.is_some_and(|lease| lease.cancel_requested.is_some()) && live,
+        layout,
+        run,
+        connector,
+    })
+}
+
+/// One statement for each reason code that the run has, of nine there are.
+fn problem_groups(conn: &mut PgConnection, run: &Run) -> Result<Vec<ProblemGroup>, WebError> {
+    let mut groups = Vec::new();
+    for code in ProblemCode::ALL {
+        let count = run.counters.problems.get(code.as_str()).copied().unwrap_or(0);
+        if count > 0 {
+            let lines = problem::of_run(conn, run.id, Some(code), 0, 10)?;
+            let (title, advice) = words::problem(code.as_str());
+            groups.push(ProblemGroup { title, advice, code: code.as_str(), count, lines });
+        }
+    }
+    groups.sort_by_key(|group| std::cmp::Reverse(group.count));
+    Ok(groups)
+}
+
+fn step(task: &Task, lease: Option<&Lease>, now: DateTime<Utc>) -> Step {
+    let progress = lease.filter(|lease| lease.stage == task.stage && task.state == TaskState::Running);
+    Step {
+        name: words::stage(task.stage),
+        class: task.state.as_str(),
+        badge: task.state.into(),
+        duration: match task.state {
+            TaskState::Pending => String::new(),
+            _ => duration(task.started_at, task.finished_at, now),
+        },
+        rows: if task.rows > 0 { words::counted(task.rows.unsigned_abs(), "row", "rows") } else { String::new() },
+        progress: progress.map(|lease| ProgressView {
+            step: lease.progress.step.clone(),
+            rows: lease.progress.rows,
+            total: lease.progress.total,
+            words: progress_words(lease),
+        }),
+        attempts: task.attempts,
+    }
+}
+
+/// `812 345 of 1 200 000 rows, 41 000 a second, 9 s to go`.
+pub fn progress_words(lease: &Lease) -> String {
+    let report = &lease.progress;
+    let mut text = match (report.rows, report.total) {
+        (0, 0) => return String::new(),
+        (rows, 0) => words::counted(rows, "row", "rows"),
+        (rows, total) => format!("{} of {}", words::count(rows), words::counted(total, "row", "rows")),
+    };
+    if report.rate >= 1.0 {
+        let _ = write!(text, ", {} a second", words::count(report.rate as u64));
+        if report.total > report.rows {
+            let seconds = ((report.total - report.rows) as f64 / report.rate).ceil() as i64;
+            let _ = write!(text, ", {} to go", words::duration(chrono::TimeDelta::seconds(seconds)));
+        }
+    }
+    text
+}
+
+/// All changes of a run.
+pub fn total(run: &Run) -> u64 {
+    let resources =
+        run.counters.entity_types.iter().map(|one| one.inserted + one.updated + one.deleted + one.deleted_by_command);
+    let links = run.counters.associations.iter().map(|one| one.inserted + one.updated + one.deleted);
+    resources.chain(links).sum()
+}
+
+/// What there is to decide about a run, if anything.
+pub fn decision_view(run: &Run) -> Option<DecisionView> {
+    let blocked = run.state == RunState::Blocked;
+    let stands_ready = run.state == RunState::Ready && run.standalone && run.change_set_digest.is_some();
+    if !blocked && !stands_ready {
+        return None;
+    }
+    let headline = match run.breaches.iter().map(|breach| breach.guard).min_by_key(|guard| *guard as u8) {
+        Some(GuardName::Threshold) => "Threshold Exceeded",
+        Some(GuardName::FirstRun) => "Initial load: look before it is applied",
+        Some(GuardName::EmptySource) => "The source is empty",
+        Some(GuardName::Volume) => "The number of rows has changed a lot",
+        Some(GuardName::Rejects) => "Many records were rejected",
+        Some(GuardName::Header) => "The columns have changed",
+        None => "Dry run: ready to be applied",
+    };
+    Some(DecisionView {
+        headline: headline.to_owned(),
+        sentence: sentence(run),
+        breaches: run.breaches.iter().map(breach_line).collect(),
+        causes: run
+            .causes
+            .iter()
+            .map(|cause| (cause.message.clone(), format!("{} % sure", (cause.confidence * 100.0).round())))
+            .collect(),
+        blocked,
+    })
+}
+
+/// What the run would do, in one sentence with all figures.
+pub fn sentence(run: &Run) -> String {
+    let [inserted, updated, deleted] = totals(&run.counters);
+    let stored: u64 = run.counters.entity_types.iter().map(|one| one.stored).sum();
+    let links = run
+        .counters
+        .associations
+        .iter()
+        .fold([0; 3], |sum: [u64; 3], one| [sum[0] + one.inserted, sum[1] + one.updated, sum[2] + one.deleted]);
+    let persons = &run.counters.persons;
+    let list = |parts: &[(u64, &str)]| {
+        let parts: Vec<String> =
+            parts.iter().filter(|part| part.0 > 0).map(|part| format!("{} {}", part.1, words::count(part.0))).collect();
+        parts.join(", ")
+    };
+    let mut sentences = Vec::new();
+    let resources = list(&[(inserted, "insert"), (updated, "update"), (deleted, "delete")]);
+    if !resources.is_empty() {
+        sentences.push(format!("{resources} of {} stored resources", words::count(stored)));
+    }
+    let links = list(&[(links[0], "insert"), (links[1], "change"), (links[2], "delete")]);
+    if !links.is_empty() {
+        sentences.push(format!("{links} links"));
+    }
+    let people = list(&[
+        (persons.created, "create"),
+        (persons.updated, "change"),
+        (persons.blocked, "block"),
+        (persons.unblocked, "unblock"),
+        (persons.deleted, "remove"),
+    ]);
+    if !people.is_empty() {
+        sentences.push(format!("{people} users"));
+    }
+    match sentences.is_empty() {
+        true => "This run would change nothing.".to_owned(),
+        false => format!("This run would {}.", sentences.join("; it would ")),
+    }
+}
+
+fn breach_line(breach: &Breach) -> BreachLine {
+    let percent = breach.setting.as_deref().is_some_and(|setting| setting.contains("percentage"))
+        || matches!(breach.guard, GuardName::Rejects | GuardName::Volume);
+    let figure = |value: Option<f64>| {
+        value
+            .map(|value| format!("{}{}", words::figure(value), if percent { "\u{a0}%" } else { "" }))
+            .unwrap_or_default()
+    };
+    let guard = match breach.guard {
+        GuardName::Threshold => breach.setting.clone().unwrap_or_else(|| "threshold".into()),
+        GuardName::FirstRun => "first_run".into(),
+        GuardName::EmptySource => "empty_source".into(),
+        GuardName::Volume => "volume_percentage".into(),
+        GuardName::Rejects => "reject_percentage".into(),
+        GuardName::Header => "header".into(),
+    };
+    BreachLine {
+        guard,
+        scope: breach.scope.clone(),
+        limit: figure(breach.limit),
+        actual: figure(breach.actual),
+        base: words::count(breach.base),
+        message: breach.message.clone(),
+    }
+}
+
+/// The log as text: one line per event, `event: sentence`.
+pub async fn log(context: Data<WebContext>, _: Visitor, id: Path<i32>) -> Result<HttpResponse, WebError> {
+    let id = RunId(*id);
+    let text = context
+        .db(move |conn| {
+            find(conn, id)?;
+            let (mut text, mut after) = (String::new(), 0);
+            loop {
+                let lines = run_log::lines(conn, id, after, 5000)?;
+                let Some(last) = lines.last() else { break Ok(text) };
+                after = last.id;
+                for line in &lines {
+                    let message = line.message.replace(['\r', '\n'], " ");
+                    let _ = writeln!(text, "{} {}: {message}", line.at.format("%Y-%m-%dT%H:%M:%S%.3fZ"), line.event);
+                }
+            }
+        })
+        .await?;
+    Ok(csv::attachment(&format!("run-{id}-log.txt"), "text/plain; charset=utf-8").body(text))
+}
