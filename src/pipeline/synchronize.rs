@@ -128,6 +128,7 @@ fn apply(
         .map(|association| association.id.0)
         .collect();
     let members_changed = memberships.iter().any(|id| relinked.contains(id));
+    apply::announce_departures(connection, run.id.0)?;
     groups::apply(connection, definition, &entity_types, &touched, members_changed, run.id.0)?;
     apply::announce(connection, run.id.0, &attached)?;
     Ok(counters)

@@ -2,6 +2,7 @@
 //! only its partition is touched.
 
 use crate::model::entity_type::UsersDefinition;
+use crate::model::guard::Operation;
 use crate::model::run::Run;
 use crate::pipeline::TaskError;
 use crate::pipeline::pending;
@@ -156,16 +157,27 @@ pub fn announce(connection: &mut PgConnection, run: i32, attached: &Attached) ->
     )
     .bind::<Integer, _>(run)
     .execute(connection)?;
-    // Memberships that come and go. The group's end is the one that is a group; the other leads to the person.
-    diesel::sql_query(
+    memberships(connection, run, Operation::Insert)
+}
+
+/// Tells of the memberships that go. Before the groups follow their resources: a group that goes as well must still be
+/// there to be named.
+pub fn announce_departures(connection: &mut PgConnection, run: i32) -> Result<(), TaskError> {
+    memberships(connection, run, Operation::Delete)
+}
+
+/// A link that changes its target takes one membership away and gives another.
+fn memberships(connection: &mut PgConnection, run: i32, operation: Operation) -> Result<(), TaskError> {
+    let (target, word) = match operation {
+        Operation::Delete => ("coalesce(c.before_to_id, c.to_id)", "delete"),
+        Operation::Insert | Operation::Update => ("c.to_id", "insert"),
+    };
+    // The group's end is the one that is a group; the other leads to the person.
+    diesel::sql_query(format!(
         "with moved as (
-           select c.association_id, c.from_id, c.to_id, 'insert' as operation
+           select c.association_id, c.from_id, {target} as to_id
              from changes_now c join associations a on a.id = c.association_id and a.membership
-            where c.operation in ('insert', 'update')
-           union all
-           select c.association_id, c.from_id, coalesce(c.before_to_id, c.to_id), 'delete'
-             from changes_now c join associations a on a.id = c.association_id and a.membership
-            where c.operation in ('delete', 'update')
+            where c.operation in ('{word}', 'update')
          ), persons_of as (
            select id, person_id from resources where person_id is not null
               and id in (select from_id from moved union select to_id from moved)
@@ -173,11 +185,11 @@ pub fn announce(connection: &mut PgConnection, run: i32, attached: &Attached) ->
            select resource_id, person_id from changes_now where person_id is not null and operation = 'delete'
          )
          insert into outbox (run_id, kind, operation, person_id, group_id, association_id)
-         select $1, 'membership', m.operation, p.person_id, g.id, m.association_id
+         select $1, 'membership', '{word}', p.person_id, g.id, m.association_id
            from moved m
            join groups g on g.resource_id in (m.from_id, m.to_id)
-           join persons_of p on p.id = case when g.resource_id = m.from_id then m.to_id else m.from_id end",
-    )
+           join persons_of p on p.id = case when g.resource_id = m.from_id then m.to_id else m.from_id end"
+    ))
     .bind::<Integer, _>(run)
     .execute(connection)?;
     Ok(())
