@@ -5,6 +5,7 @@ mod cancel;
 mod claim;
 mod cleanup;
 mod decision;
+mod kill;
 mod office;
 mod queue;
 mod report;
