@@ -7,6 +7,7 @@
 //! of the database it gets from [`Context::session`], which also starts or joins the private PostgreSQL. Every command
 //! works with or without a running server.
 
+mod account;
 mod activity;
 mod apply;
 mod check;
@@ -85,6 +86,8 @@ enum Command {
     Activate(activity::Args),
     /// Take a connector out of the scheduled jobs; by hand it still runs.
     Deactivate(activity::Args),
+    /// Manage who may sign in to Muster itself.
+    Account(account::Args),
     /// Read one connection for another process of Muster; not for people.
     #[command(hide = true)]
     ExportChild,
@@ -111,6 +114,7 @@ impl Command {
             Self::Check(args) => check::run(context, args),
             Self::Activate(args) => activity::run(context, args, true),
             Self::Deactivate(args) => activity::run(context, args, false),
+            Self::Account(args) => account::run(context, args),
             Self::ExportChild => export_child::run(),
             Self::Doctor(args) => doctor::run(context, args),
         }

@@ -93,40 +93,21 @@ pub enum ChangeError {
     Database(#[from] diesel::result::Error),
 }
 
-/// How the owner of a new account signs in first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FirstSignIn {
-    /// With a password, of which this is the argon2id hash (PHC string).
-    PasswordHash(String),
-    /// Once, with a token of which this is the SHA-256, until then; the page asks for a password.
-    Token {
-        /// SHA-256 of the token.
-        digest: Vec<u8>,
-        /// When it is void.
-        until: DateTime<Utc>,
-    },
-}
-
-/// Makes an account. `None`: there is one of that name already (upper and lower case are the same).
+/// Makes an account, with the argon2id hash (PHC string) of its password, or without one until it accepts an
+/// invitation ([`invite`]). `None`: there is one of that name already (upper and lower case are the same).
 pub fn add(
     connection: &mut PgConnection,
     name: &str,
     role: Role,
-    first: &FirstSignIn,
+    password_hash: Option<&str>,
     by: &str,
 ) -> QueryResult<Option<AccountId>> {
     connection.transaction(|connection| {
-        let (hash, digest, until) = match first {
-            FirstSignIn::PasswordHash(hash) => (Some(hash), None, None),
-            FirstSignIn::Token { digest, until } => (None, Some(digest), Some(until)),
-        };
         let made = diesel::insert_into(accounts::table)
             .values((
                 accounts::name.eq(name),
                 accounts::role.eq(role.as_str()),
-                accounts::password_hash.eq(hash),
-                accounts::setup_digest.eq(digest),
-                accounts::setup_until.eq(until),
+                accounts::password_hash.eq(password_hash),
             ))
             .on_conflict_do_nothing()
             .returning(accounts::id)

@@ -33,12 +33,7 @@ impl Hashing {
     /// The hash of a new password, with its own salt and its parameters.
     pub async fn hash(&self, password: String) -> Result<String, WebError> {
         let _turn = self.turns.acquire().await.map_err(|_| WebError::Stopped)?;
-        web::block(move || {
-            let hash = argon2()?.hash_password(password.as_bytes());
-            hash.map(|hash| hash.to_string()).map_err(|error| WebError::Internal(error.to_string()))
-        })
-        .await
-        .map_err(|_| WebError::Stopped)?
+        web::block(move || hash(&password)).await.map_err(|_| WebError::Stopped)?
     }
 
     /// Whether the password is the one of this hash. Without a hash (no such account) the answer is no, after the same
@@ -54,6 +49,12 @@ impl Hashing {
         .await
         .map_err(|_| WebError::Stopped)?
     }
+}
+
+/// The hash of a new password, at once: for the command line, which hashes one.
+pub fn hash(password: &str) -> Result<String, WebError> {
+    let hash = argon2()?.hash_password(password.as_bytes());
+    hash.map(|hash| hash.to_string()).map_err(|error| WebError::Internal(error.to_string()))
 }
 
 fn argon2() -> Result<Argon2<'static>, WebError> {

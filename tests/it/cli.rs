@@ -1,5 +1,6 @@
 //! The command line, driven as a person drives it.
 
+mod account;
 mod configuration;
 mod demo;
 mod doctor;

@@ -1,12 +1,13 @@
 //! How an account signs in: once by invitation, then by password.
 
-use super::{Account, AccountId, AccountRow, FirstSignIn, Role};
-use crate::model::session;
+use super::{Account, AccountId, AccountRow, Role};
+use crate::model::{audit, session};
 use crate::schema::accounts;
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use rand::Rng;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 /// How long an invitation can be used.
@@ -15,14 +16,24 @@ const INVITATION_HOURS: i64 = 72;
 /// Invites the active account of that name and returns its one-time sign-in: a token of 256 random bits, of which only
 /// the digest is stored, good for three days and one use. An invitation from before is void. `None`: there is no such
 /// account.
-pub fn invite(connection: &mut PgConnection, name: &str, now: DateTime<Utc>) -> QueryResult<Option<String>> {
-    let token = random_token();
-    let until = now + TimeDelta::hours(INVITATION_HOURS);
-    let invited = diesel::update(accounts::table.filter(lower(accounts::name).eq(lower(name)).and(accounts::active)))
-        .set((accounts::setup_digest.eq(digest(&token)), accounts::setup_until.eq(until)))
-        .execute(connection)?;
-    Ok((invited > 0).then_some(token))
+pub fn invite(connection: &mut PgConnection, name: &str, by: &str, now: DateTime<Utc>) -> QueryResult<Option<String>> {
+    connection.transaction(|connection| {
+        let token = random_token();
+        let until = now + TimeDelta::hours(INVITATION_HOURS);
+        let open = accounts::table.filter(lower(accounts::name).eq(lower(name)).and(accounts::active));
+        let invited = diesel::update(open)
+            .set((accounts::setup_digest.eq(digest(&token)), accounts::setup_until.eq(until)))
+            .execute(connection)?;
+        if invited == 0 {
+            return Ok(None);
+        }
+        audit::record(connection, by, "invite", &format!("account {name}"), json!({ "until": until }))?;
+        Ok(Some(token))
+    })
 }
+
+/// Who the audit log names for what a first start does.
+const FIRST_START: &str = "first start";
 
 /// As long as no active administrator has a password: name and new one-time sign-in of the first of them, who is made
 /// (`admin`) where there is none.
@@ -43,12 +54,11 @@ pub fn invite_first_administrator(
         let name = match administrators.into_iter().next() {
             Some(account) => account.name,
             None => {
-                let first = FirstSignIn::Token { digest: digest(&random_token()), until: now };
-                super::add(connection, "admin", Role::Administrator, &first, "first start")?;
+                super::add(connection, "admin", Role::Administrator, None, FIRST_START)?;
                 "admin".to_owned()
             }
         };
-        let token = invite(connection, &name, now)?;
+        let token = invite(connection, &name, FIRST_START, now)?;
         Ok(token.map(|token| (name, token)))
     })
 }

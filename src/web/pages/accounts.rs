@@ -1,7 +1,7 @@
 //! Accounts: who may sign in to Muster, and with which role.
 
 use super::decision::sentence;
-use crate::model::account::{self, Account, AccountId, ChangeError, FirstSignIn, Role};
+use crate::model::account::{self, Account, AccountId, ChangeError, Role};
 use crate::model::session::Flash;
 use crate::web::elements::When;
 use crate::web::error::WebError;
@@ -74,14 +74,10 @@ pub async fn add(
                 Ok(_) if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) => {
                     Flash::refused("A name has 1 to 100 characters, none of them control characters.")
                 }
-                Ok(role) => {
-                    // The invitation that follows replaces this one; without it nobody could use the account.
-                    let first = FirstSignIn::Token { digest: Vec::new(), until: Utc::now() };
-                    match account::add(conn, name, role, &first, &visitor.account().name)? {
-                        Some(_) => invitation(conn, name, &public_url)?,
-                        None => Flash::refused(format!("There is an account {name} already.")),
-                    }
-                }
+                Ok(role) => match account::add(conn, name, role, None, &visitor.account().name)? {
+                    Some(_) => invitation(conn, name, &visitor.account().name, &public_url)?,
+                    None => Flash::refused(format!("There is an account {name} already.")),
+                },
             };
             visitor.lead(conn, links::ACCOUNTS, flash)
         })
@@ -102,7 +98,7 @@ pub async fn change(
             let flash = if form.invite.is_some() {
                 let account = account::all(conn)?.into_iter().find(|account| account.id == id);
                 let account = account.ok_or_else(|| WebError::missing("account", id))?;
-                invitation(conn, &account.name, &public_url)?
+                invitation(conn, &account.name, &visitor.account().name, &public_url)?
             } else {
                 let role: Role = form.role.parse().map_err(|error| WebError::BadRequest(sentence(&error)))?;
                 match account::change(conn, id, role, form.active.is_some(), &visitor.account().name) {
@@ -116,8 +112,8 @@ pub async fn change(
         .await
 }
 
-fn invitation(conn: &mut PgConnection, name: &str, public_url: &str) -> Result<Flash, WebError> {
-    Ok(match account::invite(conn, name, Utc::now())? {
+fn invitation(conn: &mut PgConnection, name: &str, by: &str, public_url: &str) -> Result<Flash, WebError> {
+    Ok(match account::invite(conn, name, by, Utc::now())? {
         None => Flash::refused(format!("{name} is switched off; switch the account on first.")),
         Some(token) => Flash::done(format!(
             "Give {name} this one-time sign-in; it works once, for three days, and is not shown again: {}{}",
