@@ -31,6 +31,7 @@ mod serve;
 mod session;
 mod show;
 mod upload;
+mod user;
 
 pub use exit::{Exit, Refusal};
 pub use output::Output;
@@ -80,6 +81,8 @@ enum Command {
     Cancel(decide::Args),
     /// Send the files of a feed.
     Upload(upload::Args),
+    /// List, show or export users.
+    User(user::Args),
     /// Try whether each server and file of a connector can be reached and read.
     Check(check::Args),
     /// Let scheduled jobs take a connector along.
@@ -111,6 +114,7 @@ impl Command {
             Self::Discard(args) => decide::discard(context, args),
             Self::Cancel(args) => decide::cancel(context, args),
             Self::Upload(args) => upload::run(context, args),
+            Self::User(args) => user::run(context, args),
             Self::Check(args) => check::run(context, args),
             Self::Activate(args) => activity::run(context, args, true),
             Self::Deactivate(args) => activity::run(context, args, false),

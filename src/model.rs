@@ -3,6 +3,7 @@
 mod id;
 
 pub mod account;
+pub mod amount;
 pub mod association;
 pub mod audit;
 pub mod cause;
@@ -22,6 +23,7 @@ pub mod job;
 pub mod job_slot;
 pub mod json;
 pub mod lease;
+pub mod origin;
 pub mod overview;
 pub mod partition;
 pub mod person;

@@ -11,6 +11,7 @@ pub mod pending;
 pub mod people;
 pub mod prepare;
 pub mod progress;
+pub mod provenance;
 pub mod synchronize;
 pub mod upload;
 

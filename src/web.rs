@@ -19,6 +19,7 @@ pub mod pages;
 pub mod paging;
 pub mod password;
 pub mod routes;
+pub mod standing;
 pub mod throttle;
 pub mod visitor;
 pub mod words;

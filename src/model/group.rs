@@ -1,12 +1,16 @@
 //! A group, managed by a connector or local. What pages read of it; runs write it (`pipeline::groups`).
 
+mod members;
+
+pub use members::{Member, Place, members};
+
+use super::amount::Amount;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, Text};
-use serde_json::Value;
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text};
 
 /// Members are counted up to here.
-pub const COUNTED: i64 = 1000;
+const COUNTED: i64 = 1000;
 
 /// A group in a list.
 #[derive(Debug, Clone, QueryableByName)]
@@ -32,9 +36,15 @@ pub struct Group {
     /// Profile type of its members while they are current.
     #[diesel(sql_type = Nullable<Text>)]
     pub profile_type: Option<String>,
-    /// Direct members, users and groups, counted up to [`COUNTED`] + 1.
     #[diesel(sql_type = BigInt)]
-    pub members: i64,
+    members: i64,
+}
+
+impl Group {
+    /// Direct members: users and groups.
+    pub fn members(&self) -> Amount {
+        Amount::counted(self.members, COUNTED)
+    }
 }
 
 const SELECT: &str = "
@@ -51,14 +61,37 @@ const SELECT: &str = "
       left join entity_types e on e.id = g.entity_type_id
       left join connectors c on c.id = e.connector_id";
 
-/// Up to `limit` groups by name, after name (in lower case) and id `after`, whose name holds `search`.
-pub fn page(conn: &mut PgConnection, search: &str, after: Option<(&str, i64)>, limit: i64) -> QueryResult<Vec<Group>> {
+/// Which groups a list shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kind {
+    /// All of them.
+    #[default]
+    All,
+    /// Those whose members a connector decides.
+    Managed,
+    /// The others.
+    Local,
+}
+
+/// Up to `limit` groups by name, after the name and id `after`, whose name holds `search`: a walk along the index by name.
+pub fn page(
+    conn: &mut PgConnection,
+    search: &str,
+    kind: Kind,
+    after: Option<(&str, i64)>,
+    limit: i64,
+) -> QueryResult<Vec<Group>> {
     let ends = Ends::load(conn)?;
     let (name, id) = after.map_or((None, None), |(name, id)| (Some(name), Some(id)));
     let pattern = format!("%{}%", super::resource::escape_like(search));
+    let kind = match kind {
+        Kind::All => "true",
+        Kind::Managed => "g.resource_id is not null",
+        Kind::Local => "g.resource_id is null",
+    };
     diesel::sql_query(format!(
         "{SELECT}
-          where ($3 is null or (lower(g.name), g.id) > ($3, $4)) and g.name ilike $5
+          where ($3 is null or (lower(g.name), g.id) > (lower($3), $4)) and g.name ilike $5 and {kind}
           order by lower(g.name), g.id
           limit $6"
     ))
@@ -82,64 +115,6 @@ pub fn find(conn: &mut PgConnection, id: i64) -> QueryResult<Option<Group>> {
         .optional()
 }
 
-/// A user in a group.
-#[derive(Debug, Clone, QueryableByName)]
-pub struct Member {
-    /// The person.
-    #[diesel(sql_type = BigInt)]
-    pub person_id: i64,
-    /// `current` or `past`.
-    #[diesel(sql_type = Text)]
-    pub state: String,
-    /// Whether any source blocks the person.
-    #[diesel(sql_type = Bool)]
-    pub blocked: bool,
-    /// Profile field → value.
-    #[diesel(sql_type = Jsonb)]
-    pub fields: Value,
-    /// The group within this one through which the person is in it; `None`: directly.
-    #[diesel(sql_type = Nullable<Text>)]
-    pub via: Option<String>,
-}
-
-/// Up to `limit` users of a group after the person `after`, in the order of their ids: direct ones, or those of the
-/// groups within it.
-pub fn members(conn: &mut PgConnection, group: i64, direct: bool, after: i64, limit: i64) -> QueryResult<Vec<Member>> {
-    let ends = Ends::load(conn)?;
-    let users = super::resource::representing(conn, "users")?;
-    let groups = if direct {
-        "select id, resource_id, null::text as via from groups where id = $1"
-    } else {
-        "select g.id, g.resource_id, g.name as via from group_closure c join groups g on g.id = c.descendant_id
-          where c.ancestor_id = $1 and c.descendant_id <> $1"
-    };
-    diesel::sql_query(format!(
-        "with held as ({groups}), ids as (
-           select r.person_id as id, held.via from held
-             join links l on l.from_id = held.resource_id and l.association_id = any($2)
-             join resources r on r.id = l.to_id and r.entity_type_id = any($4)
-           union all
-           select r.person_id, held.via from held
-             join links l on l.to_id = held.resource_id and l.association_id = any($3)
-             join resources r on r.id = l.from_id and r.entity_type_id = any($4)
-           union all
-           select m.person_id, held.via from held join local_memberships m on m.group_id = held.id
-         ), one_each as (
-           select id, min(via) as via from ids where id > $5 group by id order by id limit $6
-         )
-         select p.id as person_id, p.state, p.blocks <> '[]'::jsonb as blocked, p.fields, one_each.via
-           from one_each join persons p on p.id = one_each.id
-          order by p.id"
-    ))
-    .bind::<BigInt, _>(group)
-    .bind::<Array<Integer>, _>(ends.group_first)
-    .bind::<Array<Integer>, _>(ends.group_last)
-    .bind::<Array<Integer>, _>(users)
-    .bind::<BigInt, _>(after)
-    .bind::<BigInt, _>(limit)
-    .load(conn)
-}
-
 /// A group beside another one: within it, or around it.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct Related {
@@ -157,18 +132,18 @@ pub struct Related {
     pub within: bool,
 }
 
-/// The groups within and around a group, the nearest first, at most `limit`.
+/// The groups within and around a group, the nearest first, at most `limit` of each.
 pub fn related(conn: &mut PgConnection, group: i64, limit: i64) -> QueryResult<Vec<Related>> {
     diesel::sql_query(
-        "select g.id, g.name, c.depth, true as within
-           from group_closure c join groups g on g.id = c.descendant_id
-          where c.ancestor_id = $1 and c.descendant_id <> $1
-          union all
-         select g.id, g.name, c.depth, false
-           from group_closure c join groups g on g.id = c.ancestor_id
-          where c.descendant_id = $1 and c.ancestor_id <> $1
-          order by within desc, depth, name
-          limit $2",
+        "(select g.id, g.name, c.depth, true as within
+            from group_closure c join groups g on g.id = c.descendant_id
+           where c.ancestor_id = $1 and c.descendant_id <> $1
+           order by c.depth, lower(g.name), g.id limit $2)
+         union all
+         (select g.id, g.name, c.depth, false
+            from group_closure c join groups g on g.id = c.ancestor_id
+           where c.descendant_id = $1 and c.ancestor_id <> $1
+           order by c.depth, lower(g.name), g.id limit $2)",
     )
     .bind::<BigInt, _>(group)
     .bind::<BigInt, _>(limit)

@@ -1,19 +1,27 @@
-//! A person: our own record of a human. What pages read of it; runs write it (`pipeline::people`).
+//! A person: our own record of a human. What pages and command line read of it; runs write it (`pipeline::people`).
 
+mod history;
+mod listing;
 mod memberships;
+mod organizations;
 
+pub use history::{PastVersion, history};
+pub(super) use listing::ids_matching;
+pub use listing::{Filter, MOST_FOUND, Page, StateFilter, after_id, page};
 pub use memberships::{Membership, memberships};
+pub use organizations::{Organization, organizations};
 
 use crate::schema::persons;
 use crate::values::text::simplify;
 use chrono::{DateTime, Utc};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Integer, Jsonb, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Binary, Text};
+use serde::Deserialize;
 use serde_json::Value;
 
 /// A person as it is stored.
-#[derive(Debug, Clone, PartialEq, Queryable, Selectable)]
+#[derive(Debug, Clone, PartialEq, Queryable, QueryableByName, Selectable)]
 #[diesel(table_name = persons, check_for_backend(diesel::pg::Pg))]
 pub struct Person {
     /// Its id; it keeps it for ever.
@@ -22,6 +30,8 @@ pub struct Person {
     pub state: String,
     /// The connector that made it; `None`: a human.
     pub created_by: Option<i32>,
+    /// The run that made it.
+    pub created_run_id: Option<i32>,
     /// The run that wrote this version.
     pub run_id: Option<i32>,
     /// Since when this version holds.
@@ -32,7 +42,7 @@ pub struct Person {
     pub provenance: Value,
     /// Profile field → value that an account set.
     pub local: Value,
-    /// Why it can't sign in: `[{connector, entity_type, run, since, reason}, …]`.
+    /// Why it can't sign in: see [`Block`].
     pub blocks: Value,
 }
 
@@ -42,14 +52,37 @@ impl Person {
         name_of(&self.fields).unwrap_or_else(|| format!("User {}", self.id))
     }
 
-    /// A field as text.
+    /// A field as text, from its source or local.
     pub fn field(&self, name: &str) -> Option<&str> {
-        self.fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+        self.value(name).and_then(Value::as_str).filter(|text| !text.is_empty())
     }
 
-    /// Whether any source blocks it.
-    pub fn is_blocked(&self) -> bool {
-        self.blocks.as_array().is_some_and(|blocks| !blocks.is_empty())
+    /// A field's value, from its source or local.
+    pub fn value(&self, name: &str) -> Option<&Value> {
+        self.fields.get(name).or_else(|| self.local.get(name)).filter(|value| !value.is_null())
+    }
+
+    /// The names of the fields that have a value.
+    pub fn field_names(&self) -> impl Iterator<Item = &String> {
+        [&self.fields, &self.local]
+            .into_iter()
+            .filter_map(Value::as_object)
+            .flat_map(|fields| fields.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name))
+    }
+
+    /// Whether it was here and is no more.
+    pub fn is_past(&self) -> bool {
+        self.state == "past"
+    }
+
+    /// Why it can't sign in, or will not be able to.
+    pub fn blocks(&self) -> Vec<Block> {
+        Vec::deserialize(&self.blocks).unwrap_or_default()
+    }
+
+    /// Whether it can't sign in at that moment.
+    pub fn is_blocked(&self, now: DateTime<Utc>) -> bool {
+        self.blocks().iter().any(|block| block.since <= now)
     }
 
     /// Where a value came from.
@@ -57,6 +90,12 @@ impl Person {
         let numbers = self.provenance.get(field)?.as_array()?;
         let number = |position: usize| numbers.get(position)?.as_i64().and_then(|number| i32::try_from(number).ok());
         Some(Source { connector: number(0)?, entity_type: number(1)?, run: number(2)?, line: number(3)? })
+    }
+
+    /// The SHA-256 of its photo.
+    pub fn photo(&self) -> Option<&str> {
+        let digest = self.field("photo")?.strip_prefix("sha256:")?;
+        (digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(digest)
     }
 }
 
@@ -73,6 +112,23 @@ pub struct Source {
     pub line: i32,
 }
 
+/// One reason why a person can't sign in.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Block {
+    /// The connector whose run blocked; `None`: a human.
+    pub connector: Option<i32>,
+    /// The entity type whose user is missing.
+    pub entity_type: Option<i32>,
+    /// The run that blocked.
+    pub run: Option<i32>,
+    /// The account that blocked.
+    pub account: Option<String>,
+    /// Since when it counts; later than now while a grace period lasts.
+    pub since: DateTime<Utc>,
+    /// Why.
+    pub reason: String,
+}
+
 /// What fields call a person.
 pub fn name_of(fields: &Value) -> Option<String> {
     let text = |name: &str| fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
@@ -82,153 +138,65 @@ pub fn name_of(fields: &Value) -> Option<String> {
     })
 }
 
-/// Which persons a list shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum StateFilter {
-    /// All of them.
-    #[default]
-    All,
-    /// Those that are here.
-    Current,
-    /// Those that were.
-    Past,
-    /// Those that a source blocks.
-    Blocked,
-}
-
-/// Where the page before ended: in the part sorted by user name, or in the one of persons that have none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct After {
-    /// The user name in lower case; `None`: it had none.
-    pub user_name: Option<String>,
-    /// The person.
-    pub id: i64,
-}
-
-/// Up to `limit` persons by user name; those without one come last. `search` finds every word of it in names, mail and
-/// keys, whatever case and accents (trigram index).
-pub fn page(
-    conn: &mut PgConnection,
-    search: &str,
-    state: StateFilter,
-    after: Option<&After>,
-    limit: i64,
-) -> QueryResult<Vec<Person>> {
-    let mut found = Vec::new();
-    if after.is_none_or(|after| after.user_name.is_some()) {
-        let mut query =
-            filtered(search, state).filter(user_name().is_not_null()).order((user_name(), persons::id)).limit(limit);
-        if let Some(After { user_name: Some(name), id }) = after {
-            query = query.filter(
-                diesel::dsl::sql::<diesel::sql_types::Bool>("(lower(fields ->> 'user_name'), id) > (")
-                    .bind::<Text, _>(name.clone())
-                    .sql(", ")
-                    .bind::<BigInt, _>(*id)
-                    .sql(")"),
-            );
-        }
-        found = query.load(conn)?;
-    }
-    let missing = limit - found.len() as i64;
-    if missing > 0 {
-        let mut query = filtered(search, state).filter(user_name().is_null()).order(persons::id).limit(missing);
-        if let Some(After { user_name: None, id }) = after {
-            query = query.filter(persons::id.gt(*id));
-        }
-        found.extend(query.load::<Person>(conn)?);
-    }
-    Ok(found)
-}
-
-fn user_name() -> diesel::expression::SqlLiteral<Nullable<Text>> {
-    diesel::dsl::sql("lower(fields ->> 'user_name')")
-}
-
-fn filtered(
-    search: &str,
-    state: StateFilter,
-) -> diesel::helper_types::IntoBoxed<
-    'static,
-    diesel::helper_types::Select<persons::table, diesel::helper_types::AsSelect<Person, diesel::pg::Pg>>,
-    diesel::pg::Pg,
-> {
-    let mut query = persons::table.select(Person::as_select()).into_boxed();
-    query = match state {
-        StateFilter::All => query,
-        StateFilter::Current => query.filter(persons::state.eq("current")),
-        StateFilter::Past => query.filter(persons::state.eq("past")),
-        StateFilter::Blocked => query.filter(persons::blocks.ne(serde_json::json!([]))),
-    };
-    for word in simplify(search).split_whitespace().take(8) {
-        query = query.filter(persons::search.like(format!("%{}%", super::resource::escape_like(word))));
-    }
-    query
-}
-
-/// Ids of at most `limit` persons that a search finds.
-pub(super) fn ids_matching(conn: &mut PgConnection, search: &str, limit: i64) -> QueryResult<Vec<i64>> {
-    let mut query = persons::table.select(persons::id).limit(limit).into_boxed();
-    for word in simplify(search).split_whitespace().take(8) {
-        query = query.filter(persons::search.like(format!("%{}%", super::resource::escape_like(word))));
-    }
-    query.load(conn)
-}
-
 /// One person.
 pub fn find(conn: &mut PgConnection, id: i64) -> QueryResult<Option<Person>> {
     persons::table.find(id).select(Person::as_select()).first(conn).optional()
 }
 
-/// One version of a person that is over.
-#[derive(Debug, Clone, QueryableByName)]
-pub struct PastVersion {
-    /// `current` or `past`.
-    #[diesel(sql_type = Text)]
-    pub state: String,
-    /// The run that ended it.
-    #[diesel(sql_type = Nullable<Integer>)]
-    pub ended_by_run_id: Option<i32>,
-    /// When it came.
-    #[diesel(sql_type = Timestamptz)]
-    pub valid_from: DateTime<Utc>,
-    /// When it went.
-    #[diesel(sql_type = Timestamptz)]
-    pub valid_to: DateTime<Utc>,
-    /// Profile field → value.
-    #[diesel(sql_type = Jsonb)]
-    pub fields: Value,
-    /// Why it could not sign in.
-    #[diesel(sql_type = Jsonb)]
-    pub blocks: Value,
-}
-
-/// Past versions of a person, the latest first.
-pub fn history(conn: &mut PgConnection, id: i64, limit: i64) -> QueryResult<Vec<PastVersion>> {
-    diesel::sql_query(
-        "select state, ended_by_run_id, valid_from, valid_to, fields, blocks
-           from persons_history where id = $1 order by valid_to desc limit $2",
-    )
-    .bind::<BigInt, _>(id)
-    .bind::<BigInt, _>(limit)
+/// The persons with exactly this user name, mail or employee id, whatever its case; each has an index. At most 10.
+pub fn named(conn: &mut PgConnection, name: &str) -> QueryResult<Vec<Person>> {
+    let columns = listing::columns("p");
+    let same = |field: &str| format!("select id from persons where lower(fields ->> '{field}') = lower($1)");
+    diesel::sql_query(format!(
+        "select {columns} from persons p where p.id in ({} union {} union {}) order by p.id limit 10",
+        same("user_name"),
+        same("mail"),
+        same("employee_id")
+    ))
+    .bind::<Text, _>(name)
     .load(conn)
 }
 
-/// The content of a photo, by its SHA-256.
-pub fn photo(conn: &mut PgConnection, sha256: &str) -> QueryResult<Option<Vec<u8>>> {
-    use crate::schema::blobs;
-    blobs::table.find(sha256).select(blobs::content).first(conn).optional()
+/// The content of a photo, by its SHA-256, if it is not larger than `most` bytes.
+pub fn photo(conn: &mut PgConnection, sha256: &str, most: i32) -> QueryResult<Option<Vec<u8>>> {
+    #[derive(QueryableByName)]
+    struct Photo {
+        #[diesel(sql_type = Binary)]
+        content: Vec<u8>,
+    }
+    let photo: Option<Photo> =
+        diesel::sql_query("select content from blobs where sha256 = $1 and octet_length(content) <= $2")
+            .bind::<Text, _>(sha256)
+            .bind::<diesel::sql_types::Integer, _>(most)
+            .get_result(conn)
+            .optional()?;
+    Ok(photo.map(|photo| photo.content))
+}
+
+/// The words of a search, folded as `persons.search` is; at most 8.
+fn words(search: &str) -> Vec<String> {
+    simplify(search).split_whitespace().take(8).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn a_person_has_a_name_as_long_as_there_is_any() {
-        use serde_json::json;
         assert_eq!(name_of(&json!({"display_name": "Ada Lovelace"})).as_deref(), Some("Ada Lovelace"));
         assert_eq!(name_of(&json!({"family_name": "Wu", "display_name": ""})).as_deref(), Some("Wu"));
         assert_eq!(name_of(&json!({"mail": "a@b"})).as_deref(), Some("a@b"));
         assert_eq!(name_of(&json!({})), None);
+    }
+
+    #[test]
+    fn blocks_are_read_as_runs_write_them() {
+        let read: Vec<Block> = serde_json::from_value(json!([
+            {"connector": 1, "entity_type": 2, "run": 3, "since": "2026-11-20T02:00:00Z", "reason": "missing"}
+        ]))
+        .unwrap();
+        assert_eq!((read[0].run, read[0].reason.as_str()), (Some(3), "missing"));
     }
 }

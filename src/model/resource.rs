@@ -2,18 +2,16 @@
 
 mod links;
 
-pub use links::{Neighbour, neighbours};
+pub use links::{Neighbour, linked, neighbours};
 
+use super::amount::{self, Amount};
+use super::person;
 use crate::schema::resources;
 use chrono::{DateTime, Utc};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Integer, Jsonb, Nullable, Text, Timestamptz};
 use serde_json::Value;
-
-/// An entity type small enough (in rows) to be searched by any of its values; larger ones are searched by key and, where
-/// they represent users, by what is known of the user.
-const SEARCHED_WHOLE: f32 = 50_000.0;
 
 /// What the menu shows beside its fixed entries.
 #[derive(Debug, Clone)]
@@ -60,7 +58,7 @@ pub fn menu(conn: &mut PgConnection) -> QueryResult<Menu> {
 }
 
 /// A resource as it is stored.
-#[derive(Debug, Clone, PartialEq, Queryable, Selectable)]
+#[derive(Debug, Clone, PartialEq, Queryable, QueryableByName, Selectable)]
 #[diesel(table_name = resources, check_for_backend(diesel::pg::Pg))]
 pub struct Resource {
     /// Its id; it keeps it for ever.
@@ -93,14 +91,35 @@ pub fn title_of(attributes: &Value) -> Option<&str> {
         .find_map(|property| attributes.get(property).and_then(Value::as_str).filter(|text| !text.is_empty()))
 }
 
-/// Up to `limit` resources of an entity type by key, after the key `after`. `search` looks into keys and values.
+/// One page of a list.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// The resources, by key.
+    pub resources: Vec<Resource>,
+    /// How many there are. A search stops at [`person::MOST_FOUND`] and lists these.
+    pub amount: Amount,
+    /// Whether a search looks at every value; else at keys, and at what is known of the users that resources feed.
+    pub searches_values: bool,
+}
+
+/// Up to `limit` resources of an entity type by key, after the key `after`. Every page is a walk along the unique index
+/// by key; a search collects its hits first and orders these.
 pub fn page(
     conn: &mut PgConnection,
     entity_type: i32,
     search: &str,
     after: Option<&str>,
     limit: i64,
-) -> QueryResult<Vec<Resource>> {
+) -> QueryResult<Page> {
+    let everything = amount::rows(
+        conn,
+        &format!("resources_{entity_type}"),
+        &format!("resources where entity_type_id = {entity_type}"),
+    )?;
+    let searches_values = matches!(everything, Amount::Exactly(_));
+    if !search.is_empty() {
+        return found(conn, entity_type, search, searches_values, after, limit);
+    }
     let mut query = resources::table
         .filter(resources::entity_type_id.eq(entity_type))
         .order(resources::key)
@@ -110,38 +129,56 @@ pub fn page(
     if let Some(after) = after {
         query = query.filter(resources::key.gt(after.to_owned()));
     }
-    if !search.is_empty() {
-        query = match is_searched_whole(conn, entity_type)? {
-            true => {
-                let pattern = format!("%{}%", escape_like(search));
-                query.filter(
-                    resources::key
-                        .ilike(pattern.clone())
-                        .or(diesel::dsl::sql::<Bool>("attributes::text ilike ").bind::<Text, _>(pattern)),
-                )
-            }
-            false => {
-                let persons = super::person::ids_matching(conn, search, 2000)?;
-                query.filter(resources::key.eq(search.to_owned()).or(resources::person_id.eq_any(persons)))
-            }
-        };
-    }
-    query.load(conn)
+    Ok(Page { resources: query.load(conn)?, amount: everything, searches_values })
 }
 
-/// The planner's estimate decides; counting a million rows would take longer than the search.
-fn is_searched_whole(conn: &mut PgConnection, entity_type: i32) -> QueryResult<bool> {
+fn found(
+    conn: &mut PgConnection,
+    entity_type: i32,
+    search: &str,
+    searches_values: bool,
+    after: Option<&str>,
+    limit: i64,
+) -> QueryResult<Page> {
     #[derive(QueryableByName)]
-    struct Estimate {
-        #[diesel(sql_type = diesel::sql_types::Float)]
-        rows: f32,
+    struct Hit {
+        #[diesel(embed)]
+        resource: Resource,
+        #[diesel(sql_type = BigInt)]
+        hits: i64,
     }
-    let estimate: Option<Estimate> =
-        diesel::sql_query("select reltuples as rows from pg_class where oid = to_regclass('resources_' || $1::text)")
-            .bind::<Text, _>(entity_type.to_string())
-            .get_result(conn)
-            .optional()?;
-    Ok(estimate.is_none_or(|estimate| estimate.rows < SEARCHED_WHOLE))
+    // Few enough to be read through; else by the indexes of key and person.
+    let (hits, persons) = if searches_values {
+        (
+            "select id, key from resources where entity_type_id = $1 and (key ilike $2 or attributes::text ilike $2)",
+            vec![],
+        )
+    } else {
+        let persons = person::ids_matching(conn, search, person::MOST_FOUND + 1)?;
+        (
+            "select id, key from resources where entity_type_id = $1 and key = $2
+             union select id, key from resources where entity_type_id = $1 and person_id = any($3)",
+            persons,
+        )
+    };
+    let looked_for = if searches_values { format!("%{}%", escape_like(search)) } else { search.to_owned() };
+    let hits: Vec<Hit> = diesel::sql_query(format!(
+        "with found as materialized (select id, key from ({hits}) hits where $3::bigint[] is not null limit {most}),
+              listed as (select id, key from found where $4 is null or key > $4 order by key limit $5)
+         select r.id, r.person_id, r.entity_type_id, r.run_id, r.line, r.key, r.attributes,
+                (select count(*) from found) as hits
+           from listed join resources r on r.entity_type_id = $1 and r.id = listed.id
+          order by r.key",
+        most = person::MOST_FOUND + 1,
+    ))
+    .bind::<Integer, _>(entity_type)
+    .bind::<Text, _>(looked_for)
+    .bind::<Array<BigInt>, _>(persons)
+    .bind::<Nullable<Text>, _>(after)
+    .bind::<BigInt, _>(limit)
+    .load(conn)?;
+    let amount = Amount::counted(hits.first().map_or(0, |hit| hit.hits), person::MOST_FOUND);
+    Ok(Page { resources: hits.into_iter().map(|hit| hit.resource).collect(), amount, searches_values })
 }
 
 /// One resource.
@@ -153,47 +190,24 @@ pub fn find(conn: &mut PgConnection, entity_type: i32, id: i64) -> QueryResult<O
         .optional()
 }
 
-/// A resource of a person, with what it is and whose.
-#[derive(Debug, Clone, QueryableByName)]
-pub struct PersonsResource {
-    /// Its id.
-    #[diesel(sql_type = BigInt)]
-    pub id: i64,
-    /// Its primary key.
-    #[diesel(sql_type = Text)]
-    pub key: String,
-    /// The run that wrote this version.
-    #[diesel(sql_type = Integer)]
-    pub run_id: i32,
-    /// Where it stood in the source.
-    #[diesel(sql_type = Integer)]
-    pub line: i32,
-    /// The entity type's name.
-    #[diesel(sql_type = Text)]
-    pub entity_type: String,
-    /// What pages call the entity type.
-    #[diesel(sql_type = Text)]
-    pub entity_type_title: String,
-    /// The connector's name.
-    #[diesel(sql_type = Text)]
-    pub connector: String,
-    /// What pages call the connector.
-    #[diesel(sql_type = Text)]
-    pub connector_title: String,
+/// The resource of an entity type with that key.
+pub fn by_key(conn: &mut PgConnection, entity_type: i32, key: &str) -> QueryResult<Option<Resource>> {
+    resources::table
+        .filter(resources::entity_type_id.eq(entity_type).and(resources::key.eq(key)))
+        .select(Resource::as_select())
+        .first(conn)
+        .optional()
 }
 
-/// The resources that feed a person.
-pub fn of_person(conn: &mut PgConnection, person: i64) -> QueryResult<Vec<PersonsResource>> {
-    diesel::sql_query(
-        "select r.id, r.key, r.run_id, r.line, e.name as entity_type, e.display_name as entity_type_title,
-                c.name as connector, c.display_name as connector_title
-           from resources r join entity_types e on e.id = r.entity_type_id join connectors c on c.id = e.connector_id
-          where r.person_id = $1 and r.entity_type_id = any($2)
-          order by c.id, e.position, r.key",
-    )
-    .bind::<BigInt, _>(person)
-    .bind::<Array<Integer>, _>(representing(conn, "users")?)
-    .load(conn)
+/// The resources that feed a person, in the order in which their connectors were created: one look into the index by
+/// person of each entity type that represents users.
+pub fn of_person(conn: &mut PgConnection, person: i64) -> QueryResult<Vec<Resource>> {
+    resources::table
+        .filter(resources::person_id.eq(person))
+        .filter(resources::entity_type_id.eq_any(representing(conn, "users")?))
+        .order((resources::entity_type_id, resources::key))
+        .select(Resource::as_select())
+        .load(conn)
 }
 
 /// Ids of the entity types that represent this: only their partitions need to be looked at.
@@ -211,6 +225,9 @@ pub struct PastVersion {
     /// Its primary key.
     #[diesel(sql_type = Text)]
     pub key: String,
+    /// Where it stood in the source.
+    #[diesel(sql_type = Integer)]
+    pub line: i32,
     /// The run that wrote it.
     #[diesel(sql_type = Integer)]
     pub run_id: i32,
@@ -231,7 +248,7 @@ pub struct PastVersion {
 /// Past versions of a resource, the latest first.
 pub fn history(conn: &mut PgConnection, entity_type: i32, id: i64, limit: i64) -> QueryResult<Vec<PastVersion>> {
     diesel::sql_query(
-        "select key, run_id, ended_by_run_id, valid_from, valid_to, attributes
+        "select key, line, run_id, ended_by_run_id, valid_from, valid_to, attributes
            from resources_history
           where id = $1 and entity_type_id = $2
           order by valid_to desc
@@ -241,20 +258,6 @@ pub fn history(conn: &mut PgConnection, entity_type: i32, id: i64, limit: i64) -
     .bind::<Integer, _>(entity_type)
     .bind::<BigInt, _>(limit)
     .load(conn)
-}
-
-/// When a run was applied; `None` for one that never was.
-pub fn applied_at(conn: &mut PgConnection, run: i32) -> QueryResult<Option<DateTime<Utc>>> {
-    #[derive(QueryableByName)]
-    struct Moment {
-        #[diesel(sql_type = Nullable<Timestamptz>)]
-        applied_at: Option<DateTime<Utc>>,
-    }
-    let moment: Option<Moment> = diesel::sql_query("select applied_at from runs where id = $1")
-        .bind::<Integer, _>(run)
-        .get_result(conn)
-        .optional()?;
-    Ok(moment.and_then(|moment| moment.applied_at))
 }
 
 /// Text as a pattern of `like` that matches itself.

@@ -61,6 +61,12 @@ pub fn resource(connector: &str, entity_type: &str, id: i64) -> String {
     format!("/resources/{}/{}/{id}", segment(connector), segment(entity_type))
 }
 
+/// What a resource is linked to by one association: `to` where links lead there, `from` where they come from there.
+pub fn links_of_resource(connector: &str, entity_type: &str, id: i64, association: &str, outgoing: bool) -> String {
+    let way = if outgoing { "to" } else { "from" };
+    format!("{}/{way}/{}", resource(connector, entity_type, id), segment(association))
+}
+
 /// A user's profile.
 pub fn user(id: i64) -> String {
     format!("/users/{id}")

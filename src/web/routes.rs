@@ -50,7 +50,16 @@ pub fn table() -> Vec<Entry> {
         post("/runs/{run}/cancel",                     Role(Operator),      decision::cancel),
         post("/runs/{run}/retry",                      Role(Operator),      decision::retry),
 
-
+        get( "/resources/{connector}/{entity_type}",   Role(Viewer),        resources::list),
+        get( "/resources/{connector}/{entity_type}/{id}",
+                                                       Role(Viewer),        resource::show),
+        get( "/resources/{connector}/{entity_type}/{id}/{way}/{association}",
+                                                       Role(Viewer),        resource_links::list),
+        get( "/users",                                 Role(Viewer),        users::list),
+        get( "/users/{id}",                            Role(Viewer),        user::show),
+        get( "/users/{id}/photo",                      Role(Viewer),        photo::show),
+        get( "/groups",                                Role(Viewer),        groups::list),
+        get( "/groups/{id}",                           Role(Viewer),        group::show),
 
         get( "/accounts",                              Role(Administrator), accounts::list),
         post("/accounts",                              Role(Administrator), accounts::add),

@@ -1,5 +1,6 @@
 //! Figures, durations and codes in words.
 
+use crate::model::amount::Amount;
 use crate::model::problem::ProblemCode;
 use crate::model::run::{Mode, RunState, Stage, TaskChoice, Trigger};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -49,6 +50,25 @@ pub fn figure(number: f64) -> String {
 /// `1 change`, `12 changes`.
 pub fn counted(number: impl Whole, one: &str, many: &str) -> String {
     format!("{} {}", count(&number), if number.whole() == 1 { one } else { many })
+}
+
+/// `1 user`, `about 1 230 000 users`, `more than 2 000 users`.
+pub fn amount(amount: Amount, one: &str, many: &str) -> String {
+    match amount {
+        Amount::Exactly(1) => format!("1 {one}"),
+        Amount::Exactly(number) => format!("{} {many}", count(number)),
+        Amount::About(number) => format!("about {} {many}", count(number)),
+        Amount::MoreThan(number) => format!("more than {} {many}", count(number)),
+    }
+}
+
+/// `12`, `about 1 230 000`, `1 000+`: for columns of figures.
+pub fn amount_alone(amount: Amount) -> String {
+    match amount {
+        Amount::Exactly(number) => count(number),
+        Amount::About(number) => format!("about {}", count(number)),
+        Amount::MoreThan(number) => format!("{}+", count(number)),
+    }
 }
 
 /// `340 ms`, `12 s`, `1 m 12 s`, `2 h 5 m`, `3 d 4 h`.

@@ -1,14 +1,20 @@
-//! The groups of a person: direct ones, and those that hold them.
+//! The groups of persons: direct ones, and those that hold them.
 
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text};
+use serde::Serialize;
 
 /// A group that a person is in.
-#[derive(Debug, Clone, QueryableByName)]
+#[derive(Debug, Clone, QueryableByName, Serialize)]
 pub struct Membership {
+    /// The person.
+    #[diesel(sql_type = BigInt)]
+    #[serde(skip)]
+    pub person_id: i64,
     /// The group.
     #[diesel(sql_type = BigInt)]
+    #[serde(rename = "id")]
     pub group_id: i64,
     /// Its name.
     #[diesel(sql_type = Text)]
@@ -16,51 +22,61 @@ pub struct Membership {
     /// Whether a connector decides about it.
     #[diesel(sql_type = Bool)]
     pub managed: bool,
+    /// The connector's name.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub connector: Option<String>,
+    /// What pages call the connector.
+    #[diesel(sql_type = Nullable<Text>)]
+    #[serde(skip)]
+    pub connector_title: Option<String>,
     /// The direct group through which the person is in this one; `None`: directly.
     #[diesel(sql_type = Nullable<Text>)]
     pub via: Option<String>,
-    /// What pages call the connector.
-    #[diesel(sql_type = Nullable<Text>)]
-    pub connector_title: Option<String>,
+    /// That group.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    #[serde(skip)]
+    pub via_id: Option<i64>,
 }
 
-/// The groups of a person, direct ones first. A link of a membership association holds a group at one end and the
-/// person's resource at the other; which end is the group's is seen from who has one.
-pub fn memberships(conn: &mut PgConnection, person: i64, limit: i64) -> QueryResult<Vec<Membership>> {
+/// The groups of these persons, by person, direct ones first, each group once by its shortest way. A link of a membership
+/// association holds a group at one end and the person's resource at the other; which end is the group's is seen from
+/// who has one.
+///
+/// From the persons outwards, index by index: resources by person, links by end, groups by resource.
+pub fn memberships(conn: &mut PgConnection, persons: &[i64]) -> QueryResult<Vec<Membership>> {
     diesel::sql_query(
-        "with own as (
-           select r.id from resources r where r.person_id = $1 and r.entity_type_id = any($2)
-         ), direct as (
-           select g.id from own
-             join links l on l.to_id = own.id and l.association_id = any($3)
-             join groups g on g.resource_id = l.from_id
+        "with own as materialized (
+           select r.id, r.person_id from resources r where r.person_id = any($1) and r.entity_type_id = any($2)
+         ), ends as materialized (
+           select own.person_id, l.other
+             from own cross join lateral (
+               select from_id as other from links where association_id = any($3) and to_id = own.id
+               union all
+               select to_id from links where association_id = any($3) and from_id = own.id
+               offset 0) l
+         ), direct as materialized (
+           select ends.person_id, g.id from ends join groups g on g.resource_id = ends.other
            union
-           select g.id from own
-             join links l on l.from_id = own.id and l.association_id = any($3)
-             join groups g on g.resource_id = l.to_id
-           union
-           select group_id from local_memberships where person_id = $1
+           select person_id, group_id from local_memberships where person_id = any($1)
          ), held as (
-           select id, null::bigint as via from direct
+           select person_id, id, null::bigint as via from direct
            union all
-           select c.ancestor_id, min(c.descendant_id)
-             from direct join group_closure c on c.descendant_id = direct.id and c.ancestor_id <> c.descendant_id
-            where c.ancestor_id not in (select id from direct)
-            group by c.ancestor_id
+           (select distinct on (d.person_id, c.ancestor_id) d.person_id, c.ancestor_id, d.id
+              from direct d join group_closure c on c.descendant_id = d.id and c.ancestor_id <> c.descendant_id
+             where (d.person_id, c.ancestor_id) not in (select person_id, id from direct)
+             order by d.person_id, c.ancestor_id, c.depth, d.id)
          )
-         select g.id as group_id, g.name, g.resource_id is not null as managed, v.name as via,
-                c.display_name as connector_title
+         select held.person_id, g.id as group_id, g.name, g.resource_id is not null as managed,
+                c.name as connector, c.display_name as connector_title, v.name as via, v.id as via_id
            from held
            join groups g on g.id = held.id
            left join groups v on v.id = held.via
            left join entity_types e on e.id = g.entity_type_id
            left join connectors c on c.id = e.connector_id
-          order by held.via is not null, lower(g.name), g.id
-          limit $4",
+          order by held.person_id, held.via is not null, lower(g.name), g.id",
     )
-    .bind::<BigInt, _>(person)
+    .bind::<Array<BigInt>, _>(persons)
     .bind::<Array<Integer>, _>(crate::model::resource::representing(conn, "users")?)
     .bind::<Array<Integer>, _>(crate::model::group::membership_associations(conn)?)
-    .bind::<BigInt, _>(limit)
     .load(conn)
 }

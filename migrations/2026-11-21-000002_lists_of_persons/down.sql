@@ -1,0 +1,2 @@
+drop index persons_past;
+drop index persons_blocked;

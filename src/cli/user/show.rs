@@ -1,0 +1,47 @@
+//! `muster user show`.
+
+use super::record::{From, Record, origins, records};
+use crate::cli::{Context, Exit, Session};
+use crate::model::person::name_of;
+use chrono::Utc;
+use serde_json::Value;
+use std::fmt;
+
+pub(super) fn run(context: &Context, session: &Session, id: &str) -> anyhow::Result<Exit> {
+    let person = super::find(session, id)?;
+    let mut conn = session.connection()?;
+    let mut origins = origins(&mut conn)?;
+    for record in records(&mut conn, vec![person], &mut origins, Utc::now())? {
+        context.output.data(&record, Text(&record))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// A user in words.
+struct Text<'a>(&'a Record);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let record = self.0;
+        let name = name_of(&Value::Object(record.fields.clone())).unwrap_or_default();
+        write!(f, "user {} {name}: {}{}", record.id, record.state, if record.blocked { ", blocked" } else { "" })?;
+        for (name, value) in &record.fields {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            write!(f, "\n  {name:<14}  {value}")?;
+            match record.provenance.get(name) {
+                Some(From::Source(origin)) => {
+                    write!(f, "  ({}, run {}", origin.connector, origin.run)?;
+                    let place = origin.place();
+                    write!(f, "{}{place})", if place.is_empty() { "" } else { ", " })?;
+                }
+                Some(From::Local { .. }) => write!(f, "  (local)")?,
+                None => {}
+            }
+        }
+        for group in &record.groups {
+            let via = group.via.as_ref().map(|via| format!(" (via {via})")).unwrap_or_default();
+            write!(f, "\n  in {}{via}", group.name)?;
+        }
+        Ok(())
+    }
+}

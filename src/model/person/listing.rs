@@ -1,0 +1,244 @@
+//! Lists of persons: searched, filtered, in pages by user name.
+
+use super::{Person, words};
+use crate::model::amount::{self, Amount};
+use crate::model::resource::escape_like;
+use diesel::pg::{Pg, PgConnection};
+use diesel::prelude::*;
+use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
+use diesel::sql_types::{BigInt, Nullable, Text};
+
+/// A search lists so many at most: ordering all hits of a short word would take longer than anybody waits.
+pub const MOST_FOUND: i64 = 2000;
+
+/// Which persons a list shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Every word of it stands in names, mail or keys, whatever case and accents; empty: all.
+    pub search: String,
+    /// Here, gone or blocked.
+    pub state: StateFilter,
+}
+
+/// Here, gone or blocked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StateFilter {
+    /// All of them.
+    #[default]
+    All,
+    /// Those that are here.
+    Current,
+    /// Those that were.
+    Past,
+    /// Those that a source or an account blocks, or will when a grace period ends.
+    Blocked,
+}
+
+impl StateFilter {
+    /// The word in addresses and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Current => "current",
+            Self::Past => "past",
+            Self::Blocked => "blocked",
+        }
+    }
+
+    /// The filter of that word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::All, Self::Current, Self::Past, Self::Blocked].into_iter().find(|filter| filter.as_str() == word)
+    }
+
+    /// As SQL. Written out, not bound, so that the partial indexes of past and blocked persons serve it.
+    fn condition(self) -> &'static str {
+        match self {
+            Self::All => "true",
+            Self::Current => "state = 'current'",
+            Self::Past => "state = 'past'",
+            Self::Blocked => "blocks <> '[]'",
+        }
+    }
+}
+
+/// One page of a list.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// The persons, by user name; those without one come last, by id.
+    pub persons: Vec<Person>,
+    /// How many the filter lets through. A search stops at [`MOST_FOUND`] and lists these.
+    pub amount: Amount,
+}
+
+/// Up to `limit` persons after `after`: user name, if it has one, and id of the last one before.
+pub fn page(
+    conn: &mut PgConnection,
+    filter: &Filter,
+    after: Option<(Option<&str>, i64)>,
+    limit: i64,
+) -> QueryResult<Page> {
+    let words = words(&filter.search);
+    if !words.is_empty() {
+        return found(conn, &words, filter.state, after, limit);
+    }
+    let amount = match filter.state {
+        StateFilter::All => amount::rows(conn, "persons", "persons")?,
+        state => amount::count(conn, &format!("persons where {}", state.condition()))?,
+    };
+    Ok(Page { persons: walk(conn, filter.state, after, limit)?, amount })
+}
+
+/// Walks along the index by user name (`persons_by_user_name`, `persons_past`, `persons_blocked`), then along the ids of
+/// those that have none.
+fn walk(
+    conn: &mut PgConnection,
+    state: StateFilter,
+    after: Option<(Option<&str>, i64)>,
+    limit: i64,
+) -> QueryResult<Vec<Person>> {
+    let (columns, condition) = (columns("p"), state.condition());
+    let named = |keyset: &str| {
+        format!(
+            "select {columns} from persons p
+              where {condition} and lower(fields ->> 'user_name') is not null {keyset}
+              order by lower(fields ->> 'user_name'), id limit $1"
+        )
+    };
+    let mut persons: Vec<Person> = match after {
+        None => diesel::sql_query(named("")).bind::<BigInt, _>(limit).load(conn)?,
+        Some((Some(name), id)) => diesel::sql_query(named("and (lower(fields ->> 'user_name'), id) > (lower($2), $3)"))
+            .bind::<BigInt, _>(limit)
+            .bind::<Text, _>(name)
+            .bind::<BigInt, _>(id)
+            .load(conn)?,
+        Some((None, _)) => Vec::new(),
+    };
+    let missing = limit - persons.len() as i64;
+    if missing > 0 {
+        let after_id = after.filter(|(name, _)| name.is_none()).map_or(i64::MIN, |(_, id)| id);
+        let nameless: Vec<Person> = diesel::sql_query(format!(
+            "select {columns} from persons p
+              where {condition} and lower(fields ->> 'user_name') is null and id > $2 order by id limit $1"
+        ))
+        .bind::<BigInt, _>(missing)
+        .bind::<BigInt, _>(after_id)
+        .load(conn)?;
+        persons.extend(nameless);
+    }
+    Ok(persons)
+}
+
+/// Collects at most [`MOST_FOUND`] hits by the trigrams, then orders these.
+fn found(
+    conn: &mut PgConnection,
+    words: &[String],
+    state: StateFilter,
+    after: Option<(Option<&str>, i64)>,
+    limit: i64,
+) -> QueryResult<Page> {
+    #[derive(QueryableByName)]
+    struct Hit {
+        #[diesel(embed)]
+        person: Person,
+        #[diesel(sql_type = BigInt)]
+        hits: i64,
+    }
+    // The conditions of the words are bound behind these four.
+    let (columns, conditions) = (columns("p"), matching(words, 5));
+    let query = diesel::sql_query(format!(
+        "with found as materialized (
+           select id, lower(fields ->> 'user_name') as name from persons
+            where {conditions} and {state} limit {most}
+         ), listed as (
+           select id, name from found
+            where $1 = 'start'
+               or ($1 = 'named' and (name > lower($2) or (name = lower($2) and id > $3) or name is null))
+               or ($1 = 'nameless' and name is null and id > $3)
+            order by name nulls last, id limit $4
+         )
+         select {columns}, (select count(*) from found) as hits
+           from listed join persons p on p.id = listed.id
+          order by listed.name nulls last, listed.id",
+        state = state.condition(),
+        most = MOST_FOUND + 1,
+    ));
+    let (place, name, id) = match after {
+        None => ("start", None, 0),
+        Some((Some(name), id)) => ("named", Some(name), id),
+        Some((None, id)) => ("nameless", None, id),
+    };
+    let query = query
+        .into_boxed::<Pg>()
+        .bind::<Text, _>(place)
+        .bind::<Nullable<Text>, _>(name)
+        .bind::<BigInt, _>(id)
+        .bind::<BigInt, _>(limit);
+    let hits: Vec<Hit> = bind_words(query, words).load(conn)?;
+    let amount = Amount::counted(hits.first().map_or(0, |hit| hit.hits), MOST_FOUND);
+    Ok(Page { persons: hits.into_iter().map(|hit| hit.person).collect(), amount })
+}
+
+/// Up to `limit` persons in the order of their ids, after the id `after`: to go through all of them.
+pub fn after_id(conn: &mut PgConnection, filter: &Filter, after: i64, limit: i64) -> QueryResult<Vec<Person>> {
+    let words = words(&filter.search);
+    let query = diesel::sql_query(format!(
+        "select {} from persons p where id > $1 and {} and {} order by id limit $2",
+        columns("p"),
+        filter.state.condition(),
+        matching(&words, 3)
+    ));
+    let query = query.into_boxed::<Pg>().bind::<BigInt, _>(after).bind::<BigInt, _>(limit);
+    bind_words(query, &words).load(conn)
+}
+
+/// Ids of at most `limit` persons that a search finds.
+pub(in crate::model) fn ids_matching(conn: &mut PgConnection, search: &str, limit: i64) -> QueryResult<Vec<i64>> {
+    #[derive(QueryableByName)]
+    struct Id {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+    }
+    let words = words(search);
+    let query = diesel::sql_query(format!("select id from persons where {} limit $1", matching(&words, 2)));
+    let ids: Vec<Id> = bind_words(query.into_boxed::<Pg>().bind::<BigInt, _>(limit), &words).load(conn)?;
+    Ok(ids.into_iter().map(|row| row.id).collect())
+}
+
+/// The columns of a person, of the table called `alias`.
+pub(super) fn columns(alias: &str) -> String {
+    const COLUMNS: [&str; 10] = [
+        "id",
+        "state",
+        "created_by",
+        "created_run_id",
+        "run_id",
+        "valid_from",
+        "fields",
+        "provenance",
+        "local",
+        "blocks",
+    ];
+    COLUMNS.map(|column| format!("{alias}.{column}")).join(", ")
+}
+
+/// As SQL: every word is found. Two parameters a word, numbered from `first`. A word of one or two letters has no
+/// trigram of its own; it is looked for where a word begins, which has.
+fn matching(words: &[String], first: usize) -> String {
+    let conditions = (0..words.len()).map(|word| {
+        let parameter = first + 2 * word;
+        format!("(search like ${parameter} or search like ${})", parameter + 1)
+    });
+    conditions.chain(["true".to_owned()]).collect::<Vec<_>>().join(" and ")
+}
+
+fn bind_words<'q>(mut query: BoxedSqlQuery<'q, Pg, SqlQuery>, words: &[String]) -> BoxedSqlQuery<'q, Pg, SqlQuery> {
+    for word in words {
+        let escaped = escape_like(word);
+        let (one, other) = match word.chars().count() {
+            1 | 2 => (format!("{escaped}%"), format!("% {escaped}%")),
+            _ => (format!("%{escaped}%"), format!("%{escaped}%")),
+        };
+        query = query.bind::<Text, _>(one).bind::<Text, _>(other);
+    }
+    query
+}

@@ -1,0 +1,133 @@
+//! All users: searched, filtered by how they stand, in pages.
+
+use super::job_execution::Chip;
+use crate::model::person::{self, Filter, Person, StateFilter};
+use crate::web::elements::Badge;
+use crate::web::error::WebError;
+use crate::web::page::{Layout, Section};
+use crate::web::paging::{Cursor, PAGE, Page};
+use crate::web::visitor::Visitor;
+use crate::web::{WebContext, links, standing, words};
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Query};
+use askama::Template;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+#[derive(Template)]
+#[template(path = "pages/users.html")]
+struct UsersPage {
+    layout: Layout,
+    search: String,
+    state: &'static str,
+    chips: Vec<Chip>,
+    amount: String,
+    is_capped: bool,
+    users: Vec<UserLine>,
+    is_filtered: bool,
+    is_first: bool,
+    first: String,
+    next: Option<String>,
+}
+
+struct UserLine {
+    href: String,
+    name: String,
+    user_name: String,
+    mail: String,
+    department: String,
+    title: String,
+    badges: Vec<Badge>,
+}
+
+/// Which users.
+#[derive(Deserialize)]
+pub struct UsersQuery {
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    after: String,
+}
+
+const CHIPS: [(StateFilter, &str); 4] = [
+    (StateFilter::All, "All"),
+    (StateFilter::Current, "Current"),
+    (StateFilter::Past, "Past"),
+    (StateFilter::Blocked, "Blocked"),
+];
+
+/// The list.
+pub async fn list(
+    context: Data<WebContext>,
+    visitor: Visitor,
+    query: Query<UsersQuery>,
+) -> Result<HttpResponse, WebError> {
+    let UsersQuery { q, state, after } = query.into_inner();
+    context
+        .page(visitor, move |conn, layout| {
+            let filter = Filter { search: plain(&q), state: StateFilter::from_word(&state).unwrap_or_default() };
+            let after = Cursor::decode(&after);
+            let place = after.as_ref().map(|cursor| (user_name(&cursor.key), cursor.id));
+            let found = person::page(conn, &filter, place, PAGE as i64 + 1)?;
+            let page = Page::new(found.persons, |person: &Person| Cursor {
+                key: person
+                    .fields
+                    .get("user_name")
+                    .and_then(|name| name.as_str())
+                    .map_or(String::new(), |name| format!("={name}")),
+                id: person.id,
+            });
+            let state = match filter.state {
+                StateFilter::All => "",
+                state => state.as_str(),
+            };
+            let at = |state: &str, after: &str| {
+                links::with_query(links::USERS, &[("q", &filter.search), ("state", state), ("after", after)])
+            };
+            let chips = CHIPS.iter().map(|(one, words)| Chip {
+                href: at(if *one == StateFilter::All { "" } else { one.as_str() }, ""),
+                words,
+                chosen: *one == filter.state,
+            });
+            Ok(UsersPage {
+                state,
+                chips: chips.collect(),
+                amount: words::amount(found.amount, "user", "users"),
+                is_capped: !filter.search.is_empty()
+                    && matches!(found.amount, crate::model::amount::Amount::MoreThan(_)),
+                is_filtered: !filter.search.is_empty() || filter.state != StateFilter::All,
+                is_first: after.is_none(),
+                first: at(state, ""),
+                next: page.next.as_ref().map(|cursor| at(state, &cursor.encode())),
+                users: page.rows.iter().map(|person| line(person, layout.now)).collect(),
+                layout: layout.titled(Section::Users, "Users"),
+                search: filter.search,
+            })
+        })
+        .await
+}
+
+/// A cursor's key: `=` and the user name, or nothing for those that have none.
+fn user_name(key: &str) -> Option<&str> {
+    key.strip_prefix('=')
+}
+
+/// What somebody typed into a search box: trimmed, bounded, without what the database can't store.
+pub fn plain(search: &str) -> String {
+    search.trim().chars().filter(|character| *character != '\0').take(200).collect()
+}
+
+fn line(person: &Person, now: DateTime<Utc>) -> UserLine {
+    let field = |name: &str| person.field(name).unwrap_or_default().to_owned();
+    UserLine {
+        href: links::user(person.id),
+        name: person.name(),
+        user_name: field("user_name"),
+        mail: field("mail"),
+        department: field("department"),
+        title: field("title"),
+        badges: standing::badges_of(person, now),
+    }
+}
