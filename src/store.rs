@@ -201,7 +201,11 @@ impl Store {
             .map_err(|source| StoreError::Access { location: self.location.0.clone(), source: source.into() })
     }
 
-    fn run<T>(&self, path: &str, work: impl Future<Output = Result<T, object_store::Error>>) -> Result<T, StoreError> {
+    fn run<T: Send>(
+        &self,
+        path: &str,
+        work: impl Future<Output = Result<T, object_store::Error>> + Send,
+    ) -> Result<T, StoreError> {
         self.runtime.block_on(work).map_err(|error| self.error(path, error))
     }
 
