@@ -51,17 +51,21 @@ fn play(context: &Context, app: &App, args: &Args) -> anyhow::Result<Option<Serv
 }
 
 fn tell(context: &Context, app: &App, stage: &mut Stage<'_>) -> anyhow::Result<()> {
-    let told = stage.told()?;
-    if told == 0 {
-        if stage.is_in_use()? {
+    let told = match stage.told()? {
+        Some(told) => told,
+        None if stage.is_in_use()? => {
             return Err(Refusal::conflict(
                 "this database holds connectors already; the demonstration needs an empty one: set MUSTER_DATA_DIR to \
                  a new folder, and leave DATABASE_URL unset",
             )
             .into());
         }
-        context.output.message("Making an organization and its history; this happens once and takes a minute");
-    }
+        None => {
+            context.output.message("Making an organization and its history; this happens once and takes a minute");
+            stage.note(0)?;
+            0
+        }
+    };
     if told >= STORY.len() {
         return stage.raise_directory();
     }

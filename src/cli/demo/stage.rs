@@ -9,7 +9,7 @@ use crate::cli::Context;
 use crate::db::{DbConnection, DbError};
 use crate::document::{self, Document};
 use crate::model::decision::{self, Decider, DecisionError};
-use crate::model::run::{self, Mode, NewRun, Run, RunState, Trigger};
+use crate::model::run::{self, Mode, NewRun, Run, RunId, RunState, StartError, Trigger};
 use crate::model::{configuration, connector, run_report, settings};
 use anyhow::{Context as _, bail};
 use chrono::Utc;
@@ -47,12 +47,16 @@ impl<'a> Stage<'a> {
         Ok(Self { context, app, folder, directory })
     }
 
-    /// How many chapters have been told.
-    pub fn told(&self) -> anyhow::Result<usize> {
-        match fs::read_to_string(self.folder.join("chapter")) {
-            Ok(text) => text.trim().parse().with_context(|| format!("{}/chapter is damaged", self.folder.display())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
-            Err(error) => Err(error).with_context(|| format!("{}/chapter can't be read", self.folder.display())),
+    /// How many chapters have been told; `None` before the story was begun.
+    pub fn told(&self) -> anyhow::Result<Option<usize>> {
+        let place = self.folder.join("chapter");
+        match fs::read_to_string(&place) {
+            Ok(text) => {
+                let told = text.trim().parse();
+                told.map(Some).with_context(|| format!("{} is damaged; write a number into it", place.display()))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("{} can't be read", place.display())),
         }
     }
 
@@ -138,18 +142,7 @@ impl<'a> Stage<'a> {
     }
 
     fn run(&self, name: &str, decision: Decision) -> anyhow::Result<()> {
-        let new = {
-            let mut conn = self.connection()?;
-            let connector =
-                connector::by_name(&mut conn, name)?.with_context(|| format!("connector {name} is gone"))?;
-            let new = NewRun {
-                started_by: Some(TELLER),
-                dry_run: matches!(decision, Decision::Look),
-                ..NewRun::new(connector.id, Mode::Complete, Trigger::Person)
-            };
-            run::start(&mut conn, &new, &self.app.context.enqueue)?
-        };
-        let mut run = self.app.work_through(new)?;
+        let mut run = self.app.work_through(self.start(name, matches!(decision, Decision::Look))?)?;
         match decision {
             Decision::Resume(words) => {
                 while run.state == RunState::Blocked && !self.app.stop.is_asked() {
@@ -165,6 +158,29 @@ impl<'a> Stage<'a> {
             _ => {}
         }
         self.report(name, &run)
+    }
+
+    /// Starts a run. One that an interrupted story has left is brought to its end first.
+    fn start(&self, name: &str, dry_run: bool) -> anyhow::Result<RunId> {
+        loop {
+            let started = {
+                let mut conn = self.connection()?;
+                let connector =
+                    connector::by_name(&mut conn, name)?.with_context(|| format!("connector {name} is gone"))?;
+                let new = NewRun {
+                    started_by: Some(TELLER),
+                    dry_run,
+                    ..NewRun::new(connector.id, Mode::Complete, Trigger::Person)
+                };
+                run::start(&mut conn, &new, &self.app.context.enqueue)
+            };
+            match started {
+                Err(StartError::AlreadyRunning(left)) if !self.app.stop.is_asked() => {
+                    self.app.work_through(left)?;
+                }
+                other => return Ok(other?),
+            }
+        }
     }
 
     /// Applies a change set; one that another connector's run has overtaken is prepared anew, to be looked at again.

@@ -2,6 +2,11 @@
 
 use crate::support::program::Program;
 use serde_json::Value;
+use std::time::{Duration, Instant};
+
+fn runs(program: &Program) -> Vec<Value> {
+    program.run(&["runs", "--limit", "100", "--json"]).succeeded().json()
+}
 
 fn runs_of<'r>(runs: &'r [Value], connector: &str) -> Vec<&'r Value> {
     runs.iter().filter(|run| run["connector"] == connector).collect()
@@ -15,7 +20,7 @@ fn sum(run: &Value, figure: &str) -> u64 {
 fn the_demonstration_tells_of_everything_that_happens_to_runs() {
     let program = Program::new();
     program.run(&["demo", "--no-serve"]).succeeded().says("the decision is yours");
-    let runs = program.run(&["runs", "--limit", "100", "--json"]).succeeded().json();
+    let runs = runs(&program);
 
     let newest = &runs_of(&runs, "hr")[0];
     assert_eq!(newest["state"], "blocked", "the swapped columns wait for a decision");
@@ -45,8 +50,7 @@ fn the_demonstration_tells_of_everything_that_happens_to_runs() {
     );
 
     program.run(&["demo", "--no-serve"]).succeeded();
-    let again = program.run(&["runs", "--limit", "100", "--json"]).succeeded().json();
-    assert_eq!(again.len(), runs.len(), "what is there is not made again");
+    assert_eq!(self::runs(&program).len(), runs.len(), "what is there is not made again");
 }
 
 #[test]
@@ -54,4 +58,23 @@ fn the_demonstration_leaves_a_database_in_use_alone() {
     let program = Program::new();
     program.apply_example("hr.toml");
     program.run(&["demo", "--no-serve"]).exited(5).says("holds connectors already");
+}
+
+#[test]
+fn an_interrupted_demonstration_goes_on() {
+    let program = Program::new();
+    let mut first = program.command(&["demo", "--no-serve"]).spawn().unwrap();
+    let begun = Instant::now();
+    while runs(&program).len() < 5 {
+        assert!(begun.elapsed() < Duration::from_secs(120), "no story is told");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    // SIGKILL: nothing is given back, and its directory server is left behind.
+    first.kill().unwrap();
+    first.wait().unwrap();
+    program.run(&["demo", "--no-serve"]).succeeded().says("the decision is yours");
+    let runs = runs(&program);
+    assert_eq!(runs_of(&runs, "hr")[0]["state"], "blocked");
+    let open = ["queued", "exporting", "preparing", "synchronizing"];
+    assert!(runs.iter().all(|run| !open.contains(&run["state"].as_str().unwrap())), "a run was left behind");
 }
