@@ -1,4 +1,5 @@
-//! The server's side of connections: finding them by the name they gave themselves, interrupting and ending them.
+//! The server's side of connections: finding them by the name they gave themselves, interrupting and ending them. Only
+//! those to our own database: another installation on the same server has runs of the same numbers.
 
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
@@ -8,7 +9,8 @@ use diesel::sql_types::{Integer, Text};
 /// Interrupts the statements that connections of this name are running.
 pub fn interrupt(conn: &mut PgConnection, application: &str) -> QueryResult<()> {
     diesel::sql_query(
-        "select pg_cancel_backend(pid) from pg_stat_activity where application_name = $1 and state = 'active'",
+        "select pg_cancel_backend(pid) from pg_stat_activity
+          where datname = current_database() and application_name = $1 and state = 'active'",
     )
     .bind::<Text, _>(application)
     .execute(conn)
@@ -21,7 +23,7 @@ pub fn end_numbered(conn: &mut PgConnection, prefix: &str, last: i32) -> QueryRe
     diesel::sql_query(
         "select pg_terminate_backend(pid, 5000)
            from pg_stat_activity
-          where starts_with(application_name, $1)
+          where datname = current_database() and starts_with(application_name, $1)
             and substr(application_name, length($1) + 1) ~ '^[0-9]{1,9}$'
             and substr(application_name, length($1) + 1)::integer <= $2
             and pid <> pg_backend_pid()",
