@@ -25,7 +25,8 @@ pub struct CopyIn {
     buffer: Vec<u8>,
     rows: u64,
     sender: SyncSender<Message>,
-    thread: JoinHandle<Copied>,
+    /// None once it has ended before its time.
+    thread: Option<JoinHandle<Copied>>,
 }
 
 impl CopyIn {
@@ -42,15 +43,18 @@ impl CopyIn {
         });
         let mut buffer = Vec::with_capacity(BUFFER + BUFFER / 4);
         buffer.extend_from_slice(SIGNATURE);
-        Self { buffer, rows: 0, sender, thread }
+        Self { buffer, rows: 0, sender, thread: Some(thread) }
     }
 
-    /// Begins a row of `fields` fields; the caller writes exactly that many.
-    pub fn row(&mut self, fields: i16) -> std::io::Result<Row<'_>> {
+    /// Begins a row of `fields` fields; the caller writes exactly that many. Fails if the COPY has failed meanwhile, with
+    /// the reason that the database gave.
+    pub fn row(&mut self, fields: i16) -> diesel::QueryResult<Row<'_>> {
         if self.buffer.len() >= BUFFER {
             let full = std::mem::replace(&mut self.buffer, Vec::with_capacity(BUFFER + BUFFER / 4));
-            // The thread is gone only if the COPY failed; `finish` tells why.
-            self.sender.send(Message::Rows(full)).map_err(|_| std::io::Error::other("the COPY has failed"))?;
+            // The thread is gone only if the COPY has failed.
+            if self.sender.send(Message::Rows(full)).is_err() {
+                return Err(ended(self.thread.take()).err().unwrap_or_else(unexpected));
+            }
         }
         self.rows += 1;
         self.buffer.extend_from_slice(&fields.to_be_bytes());
@@ -69,10 +73,16 @@ impl CopyIn {
         let _ = self.sender.send(Message::Rows(std::mem::take(&mut self.buffer)));
         let _ = self.sender.send(Message::End);
         drop(self.sender);
-        self.thread.join().unwrap_or_else(|_| {
-            Err(diesel::result::Error::SerializationError("the thread of a COPY ended unexpectedly".into()))
-        })
+        ended(self.thread)
     }
+}
+
+fn ended(thread: Option<JoinHandle<Copied>>) -> Copied {
+    thread.and_then(|thread| thread.join().ok()).unwrap_or_else(|| Err(unexpected()))
+}
+
+fn unexpected() -> diesel::result::Error {
+    diesel::result::Error::SerializationError("the thread of a COPY ended unexpectedly".into())
 }
 
 /// Runs a COPY of rows that fit in memory on the caller's own connection, inside its transaction.
