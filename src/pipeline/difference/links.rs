@@ -4,7 +4,7 @@ mod resolver;
 mod targets;
 
 use super::keys::{Entry, flag};
-use super::pairs::{Association, Source, is_due};
+use super::pairs::{Association, Source, is_due, is_ownerless, ownerless};
 use super::rows::{Rows, source_line};
 use super::scan::key_digest;
 use super::{Scope, Work};
@@ -80,9 +80,9 @@ fn resolve_pairs(
     association: &mut Association<'_>,
     scopes: &mut [Scope<'_>],
 ) -> Result<(), TaskError> {
-    let Source::Pairs { file, from, to } = association.source else { return Ok(()) };
+    let Source::Pairs { file, from, to, .. } = association.source else { return Ok(()) };
     let owners = association.from;
-    if !scopes[owners].keys.iter().any(|(_, entry)| is_due(entry)) {
+    if !scopes[owners].keys.iter().any(|(_, entry)| is_due(entry) || is_ownerless(entry)) {
         return Ok(());
     }
     let mut resolver = Resolver::new(work, association, scopes)?;
@@ -95,7 +95,11 @@ fn resolve_pairs(
         let owner = row.values.get(from).unwrap_or_default().trim();
         let value = row.values.get(to).unwrap_or_default().trim();
         let Some(slot) = scopes[owners].find(owner) else { continue };
-        if value.is_empty() || !is_due(scopes[owners].keys.get(slot)) {
+        let entry = scopes[owners].keys.get(slot);
+        if is_ownerless(entry) {
+            ownerless(work, resolver.association, source_line(file, row.extraction_line), owner, value)?;
+        }
+        if value.is_empty() || !is_due(entry) {
             continue;
         }
         let place = Place { file, line: source_line(file, row.extraction_line), column: to, key: owner };

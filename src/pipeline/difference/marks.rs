@@ -49,8 +49,8 @@ fn mark(work: &mut Work<'_>, scope: &Scope<'_>) -> Result<(), TaskError> {
             || entry.has(flag::OPEN) && !entry.has(flag::UNKNOWN);
         let links = owns_pairs && (entry.links != 0 || entry.has(flag::LINKS_OPEN) != entry.has(flag::LINKS_UNKNOWN));
         entry.has(flag::READ)
-            && !entry.has_any(flag::NEW | flag::REJECTED | flag::CONFLICT | flag::WRITTEN)
-            && (own || links)
+            && !entry.has_any(flag::NEW | flag::WRITTEN)
+            && if is_protected(entry) { entry.has_any(flag::OPEN | flag::LINKS_OPEN) } else { own || links }
     };
     let entries: Vec<&Entry> = scope.keys.iter().map(|(_, entry)| entry).filter(doubtful).collect();
     for batch in entries.chunks(BATCH) {
@@ -65,16 +65,22 @@ fn mark(work: &mut Work<'_>, scope: &Scope<'_>) -> Result<(), TaskError> {
         for entry in batch {
             let Some(row) = stored.get(&entry.id) else { continue };
             let (was, links_was) = (row.digest.map(|d| d.as_u128()), row.links_digest.map(|d| d.as_u128()));
-            let digest = (!entry.has(flag::OPEN)).then_some(entry.digest);
-            let links = if owns_pairs && !entry.has(flag::LINKS_OPEN) {
-                Some(links_was.unwrap_or(0).wrapping_add(entry.links))
+            // What was read of a protected record counts for nothing.
+            let (digest, links) = if is_protected(entry) {
+                (was, links_was)
             } else {
-                None
+                (Some(entry.digest), owns_pairs.then(|| links_was.unwrap_or(0).wrapping_add(entry.links)))
             };
+            let digest = digest.filter(|_| !entry.has(flag::OPEN));
+            let links = links.filter(|_| !entry.has(flag::LINKS_OPEN));
             if (digest, links) != (was, links_was) {
                 work.changes.mark(scope.id, entry.id, digest, links)?;
             }
         }
     }
     Ok(())
+}
+
+fn is_protected(entry: &Entry) -> bool {
+    entry.has_any(flag::REJECTED | flag::CONFLICT)
 }

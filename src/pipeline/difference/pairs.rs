@@ -41,10 +41,20 @@ pub enum Source<'a> {
         from: usize,
         /// The column that finds the `to` end.
         to: usize,
+        /// They stood in a column of the owners' rows: a row that is left out takes its pairs with it.
+        of_rows: bool,
     },
 }
 
 impl Association<'_> {
+    /// The flag of an owner whose links by this association stay open.
+    pub fn open(&self) -> u16 {
+        match self.source {
+            Source::Column(_) => flag::OPEN,
+            Source::Pairs { .. } => flag::LINKS_OPEN,
+        }
+    }
+
     /// Seeds the digests of its pairs: another association or another way to match makes other digests.
     fn seed(&self) -> u64 {
         let mut hasher = xxhash_rust::xxh3::Xxh3::new();
@@ -59,13 +69,13 @@ impl Association<'_> {
     }
 }
 
-/// Adds up the pairs of each owner. Pairs whose owner is unknown are problems.
+/// Adds up the pairs of each owner. Pairs whose owner is not there are problems.
 pub fn add_up(
     work: &mut Work<'_>,
     association: &mut Association<'_>,
     scopes: &mut [Scope<'_>],
 ) -> Result<(), TaskError> {
-    let Source::Pairs { file, from, to } = association.source else { return Ok(()) };
+    let Source::Pairs { file, from, to, .. } = association.source else { return Ok(()) };
     let seed = association.seed();
     work.progress.begin(format!("Comparing {}", association.definition.title()), file.rows);
     let mut rows = Rows::verified(work.store, file, work.progress)?;
@@ -76,30 +86,49 @@ pub fn add_up(
             let digest = Digest::of_fields(seed, std::iter::once(value.trim().as_bytes()));
             let entry = scope.keys.get_mut(slot);
             entry.links = entry.links.wrapping_add(digest.0);
-            continue;
+            if !entry.has(flag::GONE) {
+                continue;
+            }
         }
         let line = source_line(file, row.extraction_line);
         let (owner, value) = (owner.to_owned(), value.trim().to_owned());
-        association.counters.rejected += 1;
-        let problem = Problem {
-            scope: association.definition.name.clone(),
-            file: file.source_file.clone(),
-            line: Some(line),
-            column: file.header.get(from).cloned(),
-            key: Some(owner.clone()),
-            value: Some(owner.clone()),
-            code: ProblemCode::DanglingReference,
-            message: format!(
-                "{} {owner:?} does not exist, so it can't be linked with {} {value:?}; correct the pair, or add the \
-                 record",
-                association.definition.from,
-                association.definition.to.names().collect::<Vec<_>>().join(" or "),
-            ),
-        };
-        let whose = format!("{owner}\0{value}");
-        work.changes.problem(&problem, super::records::identity(&association.definition.name, whose.as_bytes()))?;
+        ownerless(work, association, line, &owner, &value)?;
     }
     Ok(())
+}
+
+/// A pair whose owner will not be there after the run.
+pub fn ownerless(
+    work: &mut Work<'_>,
+    association: &mut Association<'_>,
+    line: u64,
+    owner: &str,
+    value: &str,
+) -> Result<(), TaskError> {
+    let Source::Pairs { file, from, of_rows: false, .. } = association.source else { return Ok(()) };
+    let definition = association.definition;
+    association.counters.rejected += 1;
+    let problem = Problem {
+        scope: definition.name.clone(),
+        file: file.source_file.clone(),
+        line: Some(line),
+        column: file.header.get(from).cloned(),
+        key: Some(owner.to_owned()),
+        value: Some(owner.to_owned()),
+        code: ProblemCode::DanglingReference,
+        message: format!(
+            "{} {owner:?} does not exist, so it can't be linked with {} {value:?}; correct the pair, or add the record",
+            definition.from,
+            definition.to.names().collect::<Vec<_>>().join(" or "),
+        ),
+    };
+    let whose = format!("{owner}\0{value}");
+    work.changes.problem(&problem, super::records::identity(&definition.name, whose.as_bytes()))
+}
+
+/// Whether the record in `entry` has pairs and will not be there after the run: it is new, and was rejected.
+pub fn is_ownerless(entry: &super::keys::Entry) -> bool {
+    entry.has(flag::NEW) && entry.links != 0 && !entry.will_exist()
 }
 
 /// Whether the pairs of the record in `entry` have to be resolved anew.

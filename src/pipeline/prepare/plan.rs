@@ -135,7 +135,7 @@ impl Plan {
                 }
                 (Some(column), _) => {
                     let table = format!("{}.{column}", scopes[from].definition.source);
-                    Source::Pairs { file: self.file(&table)?, from: 0, to: 1 }
+                    Source::Pairs { file: self.file(&table)?, from: 0, to: 1, of_rows: true }
                 }
                 (None, Some(table)) => {
                     let file = self.file(&table.0)?;
@@ -156,6 +156,7 @@ impl Plan {
                         file,
                         from: position(&definition.from_column)?,
                         to: position(&definition.to_column)?,
+                        of_rows: false,
                     }
                 }
                 (None, None) => continue,

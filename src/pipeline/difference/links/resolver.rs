@@ -8,7 +8,7 @@ use crate::model::problem::{Problem, ProblemCode};
 use crate::pipeline::TaskError;
 use crate::pipeline::difference::change_set::LinkChange;
 use crate::pipeline::difference::keys::{Slot, flag};
-use crate::pipeline::difference::pairs::{Association, Source};
+use crate::pipeline::difference::pairs::Association;
 use crate::pipeline::difference::records::identity;
 use crate::pipeline::difference::scan::key_digest;
 use crate::pipeline::difference::{Scope, Work};
@@ -70,8 +70,7 @@ impl<'r, 'a> Resolver<'r, 'a> {
         place: &Place<'_>,
     ) -> Result<(), TaskError> {
         let Some(target) = self.target(scopes, value) else {
-            let entry = scopes[self.association.from].keys.get_mut(slot);
-            entry.set(if matches!(self.association.source, Source::Column(_)) { flag::OPEN } else { flag::LINKS_OPEN });
+            scopes[self.association.from].keys.get_mut(slot).set(self.association.open());
             return self.dangling(work, value, place);
         };
         if !self.association.empty {

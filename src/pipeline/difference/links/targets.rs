@@ -72,8 +72,12 @@ pub(super) fn follow(
         let entry = keys.get_mut(slot);
         if !entry.has_any(flag::REJECTED | flag::CONFLICT) {
             entry.set(flag::FORCED);
-        } else if link.target_gone {
-            // A protected record keeps its links, but not one that leads nowhere.
+            continue;
+        }
+        // A protected record keeps its links, but not one that leads nowhere; and when it is as it was again, its links
+        // may no longer be.
+        entry.set(association.open());
+        if link.target_gone {
             association.counters.deleted += 1;
             work.changes.link(&delete)?;
         }
