@@ -3,5 +3,7 @@
 mod directory_example;
 mod directory_faults;
 mod export;
+mod histories;
 mod hr_example;
+mod kills;
 mod stored;
