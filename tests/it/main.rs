@@ -8,6 +8,7 @@ mod connectors {
     mod ldap;
 }
 mod jobs;
+mod pages;
 mod pipeline;
 mod private_server;
 mod schema;

@@ -191,7 +191,9 @@ fn page(conn: &mut PgConnection, layout: Layout, id: RunId) -> Result<RunPage, W
         connector::by_id(conn, run.connector_id)?.ok_or_else(|| WebError::missing("connector of run", id))?;
     let now = layout.now;
     let lease = lease::of(conn, id)?;
-    let steps = task::of(conn, id)?.iter().map(|task| step(task, lease.as_ref(), now)).collect();
+    let tasks = task::of(conn, id)?;
+    let worked_until = tasks.iter().filter_map(|task| task.finished_at).max();
+    let steps = tasks.iter().map(|task| step(task, lease.as_ref(), now)).collect();
     let scopes = Scopes::load(conn, &run)?;
     let is_applied = run.applied_at.is_some();
     let changes = match run.change_set_digest {
@@ -226,7 +228,7 @@ fn page(conn: &mut PgConnection, layout: Layout, id: RunId) -> Result<RunPage, W
             None => words::trigger(run.trigger).to_owned(),
         },
         started: When::new(run.started_at.unwrap_or(run.created_at), now),
-        duration: duration(run.started_at, run.finished_at.or((!live).then_some(now)), now),
+        duration: duration(run.started_at, run.finished_at.or(worked_until.filter(|_| !live)), now),
         steps,
         live,
         decision: decision_view(&run),

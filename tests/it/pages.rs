@@ -1,0 +1,6 @@
+//! The pages, in a real browser and by plain requests.
+
+mod access;
+mod decision;
+mod every_page;
+mod sign_in;

@@ -1,0 +1,138 @@
+//! Who may do what: every address, every role.
+
+use crate::support::program::Program;
+use crate::support::site::{PASSWORD, Site};
+use actix_web::http::Method;
+use muster::model::account::{self, FirstSignIn, Role};
+use muster::web::admission::Access;
+use muster::web::routes;
+use reqwest::{Client, Response, StatusCode};
+
+/// An address with something in place of its parameters. Nothing of it exists, so nothing can be done by accident.
+fn concrete(pattern: &str) -> String {
+    pattern
+        .split('/')
+        .map(|part| if part.starts_with('{') { part.replace(|letter| letter == '{' || letter == '}', "").len().to_string() } else { part.to_owned() })
+        .collect::<Vec<_>>()
+        .join("/")
+}
+
+fn browser_like() -> Client {
+    Client::builder().cookie_store(true).redirect(reqwest::redirect::Policy::none()).build().unwrap()
+}
+
+/// Signed in, with the token that its forms carry.
+async fn signed_in(site: &Site, role: Role) -> (Client, String) {
+    let mut connection = site.program.database.connect();
+    let nobody = FirstSignIn::Token { digest: vec![role as u8], until: chrono::Utc::now() };
+    account::add(&mut connection, role.as_str(), role, &nobody, "test").unwrap();
+    let token = account::invite(&mut connection, role.as_str(), chrono::Utc::now()).unwrap().unwrap();
+    let client = browser_like();
+    let chosen = client
+        .post(format!("{}/welcome/{token}", site.address))
+        .header("sec-fetch-site", "same-origin")
+        .form(&[("password", PASSWORD), ("again", PASSWORD)])
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(chosen.status(), 303);
+    let home = client.get(format!("{}/help", site.address)).send().await.unwrap().text().await.unwrap();
+    let csrf = home.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    (client, csrf)
+}
+
+async fn ask(site: &Site, client: &Client, method: &Method, path: &str, csrf: &str) -> Response {
+    let address = format!("{}{path}", site.address);
+    let request = match method.as_str() {
+        "GET" => client.get(address),
+        _ => client.post(address).header("sec-fetch-site", "same-origin").form(&[("csrf", csrf)]),
+    };
+    request.send().await.unwrap()
+}
+
+#[tokio::test]
+async fn each_role_may_do_what_the_table_says_and_no_more() {
+    let site = Site::start(Program::new());
+    for role in Role::ALL {
+        let (client, csrf) = signed_in(&site, role).await;
+        for route in routes::table() {
+            // Signing out would end the test.
+            let Access::Role(needed) = route.access else { continue };
+            if route.path == "/sign-out" {
+                continue;
+            }
+            let answer = ask(&site, &client, &route.method, &concrete(route.path), &csrf).await;
+            let place = format!("{role}: {} {}", route.method, route.path);
+            if role < needed {
+                assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{place}");
+            } else {
+                assert_ne!(answer.status(), StatusCode::FORBIDDEN, "{place}");
+                assert!(!answer.status().is_server_error(), "{place}: {}", answer.status());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn strangers_are_led_to_the_sign_in() {
+    let site = Site::start(Program::new());
+    for route in routes::table().iter().filter(|route| route.access != Access::Everyone) {
+        let answer = ask(&site, &browser_like(), &route.method, &concrete(route.path), "").await;
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{} {}", route.method, route.path);
+        assert!(answer.headers()["location"].to_str().unwrap().starts_with("/sign-in"), "{}", route.path);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_changed_by_a_request_from_elsewhere() {
+    let site = Site::start(Program::new());
+    let (client, csrf) = signed_in(&site, Role::Administrator).await;
+    let changing = |path: &str| client.post(format!("{}{path}", site.address));
+    for path in routes::table().iter().filter(|route| route.method == Method::POST).map(|route| concrete(route.path)) {
+        let form = [("csrf", csrf.as_str())];
+        for elsewhere in ["cross-site", "same-site", "none"] {
+            let answer = changing(&path).header("sec-fetch-site", elsewhere).form(&form).send().await.unwrap();
+            assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{path} from {elsewhere}");
+        }
+        let answer = changing(&path).header("origin", "http://evil.example").form(&form).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{path} with another origin");
+        let answer = changing(&path).form(&form).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{path} without any origin");
+    }
+    for token in ["", "guessed"] {
+        let form = [("csrf", token)];
+        let answer = changing("/sign-out").header("sec-fetch-site", "same-origin").form(&form).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "token {token:?}");
+    }
+    // The session still stands: nothing of all that ended it.
+    assert_eq!(client.get(format!("{}/help", site.address)).send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_security_headers_and_errors_keep_their_secrets() {
+    let site = Site::start(Program::new());
+    for path in ["/", "/sign-in", "/nowhere", "/livez", "/static/nothing.css", "/runs/99999999999999", "/welcome/guessed"] {
+        let answer = reqwest::get(format!("{}{path}", site.address)).await.unwrap();
+        let headers = answer.headers().clone();
+        let policy = headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'"), "{path}: {policy}");
+        assert!(!policy.contains("unsafe"), "{path}: {policy}");
+        assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
+        assert_eq!(headers["referrer-policy"], "same-origin", "{path}");
+        assert_eq!(headers["cache-control"], "no-store", "{path}");
+        let body = answer.text().await.unwrap();
+        for inline in ["<style", " style=", "onclick", "<script>"] {
+            assert!(!body.contains(inline), "{path} has {inline}");
+        }
+    }
+    let cookie_of = |response: &Response| response.headers()["set-cookie"].to_str().unwrap().to_owned();
+    let signed_in = browser_like()
+        .post(format!("{}{}", site.address, site.welcome))
+        .header("sec-fetch-site", "same-origin")
+        .form(&[("password", PASSWORD), ("again", PASSWORD)])
+        .send()
+        .await
+        .unwrap();
+    let cookie = cookie_of(&signed_in);
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
+}

@@ -1,0 +1,60 @@
+//! The program as a server: its pages on a free port, its database of its own.
+
+use super::browser::{Browser, free_port};
+use super::program::Program;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+
+/// What the administrator of a test signs in with.
+pub const PASSWORD: &str = "four quiet green lamps";
+
+/// A running server.
+pub struct Site {
+    /// Commands beside it, on the same database.
+    pub program: Program,
+    /// `http://127.0.0.1:12345`
+    pub address: String,
+    /// The path of the administrator's one-time sign-in.
+    pub welcome: String,
+    server: Child,
+}
+
+impl Site {
+    /// Starts `muster serve` and waits until it answers.
+    pub fn start(program: Program) -> Self {
+        let listen = format!("127.0.0.1:{}", free_port());
+        let mut server =
+            program.command(&["serve"]).env("MUSTER_LISTEN", &listen).stdin(Stdio::null()).spawn().unwrap();
+        let address = format!("http://{listen}");
+        let mut messages = BufReader::new(server.stderr.take().unwrap()).lines();
+        let mut heard = Vec::new();
+        let welcome = loop {
+            let Some(Ok(line)) = messages.next() else { panic!("the server ended: {}", heard.join("\n")) };
+            if let Some(position) = line.find("/welcome/") {
+                break line[position..].trim().to_owned();
+            }
+            heard.push(line);
+        };
+        // What it says from now on must not fill the pipe.
+        std::thread::spawn(move || messages.for_each(drop));
+        Self { program, address, welcome, server }
+    }
+
+    /// A browser in which the administrator has chosen a password and is signed in.
+    pub async fn browse(&self) -> Browser {
+        let browser = Browser::start(&self.address).await;
+        browser.open(&self.welcome).await;
+        browser.fill("password", PASSWORD).await;
+        browser.fill("again", PASSWORD).await;
+        browser.click("Set password and sign in").await;
+        browser.shows("Home").await;
+        browser
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
