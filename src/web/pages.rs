@@ -20,6 +20,7 @@ pub mod resource_links;
 pub mod resources;
 pub mod run;
 pub mod run_events;
+pub mod run_log;
 pub mod run_table;
 pub mod sign_in;
 pub mod user;

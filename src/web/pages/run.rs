@@ -18,7 +18,7 @@ use crate::web::elements::{Badge, When};
 use crate::web::error::WebError;
 use crate::web::page::{Layout, Section};
 use crate::web::visitor::Visitor;
-use crate::web::{WebContext, csv, links, words};
+use crate::web::{WebContext, links, words};
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use askama::Template;
@@ -425,25 +425,4 @@ fn breach_line(breach: &Breach) -> BreachLine {
         base: words::count(breach.base),
         message: breach.message.clone(),
     }
-}
-
-/// The log as text: one line per event, `event: sentence`.
-pub async fn log(context: Data<WebContext>, _: Visitor, id: Path<i32>) -> Result<HttpResponse, WebError> {
-    let id = RunId(*id);
-    let text = context
-        .db(move |conn| {
-            find(conn, id)?;
-            let (mut text, mut after) = (String::new(), 0);
-            loop {
-                let lines = run_log::lines(conn, id, after, 5000)?;
-                let Some(last) = lines.last() else { break Ok(text) };
-                after = last.id;
-                for line in &lines {
-                    let message = line.message.replace(['\r', '\n'], " ");
-                    let _ = writeln!(text, "{} {}: {message}", line.at.format("%Y-%m-%dT%H:%M:%S%.3fZ"), line.event);
-                }
-            }
-        })
-        .await?;
-    Ok(csv::attachment(&format!("run-{id}-log.txt"), "text/plain; charset=utf-8").body(text))
 }

@@ -12,7 +12,13 @@ use reqwest::{Client, Response, StatusCode};
 fn concrete(pattern: &str) -> String {
     pattern
         .split('/')
-        .map(|part| if part.starts_with('{') { part.replace(|letter| letter == '{' || letter == '}', "").len().to_string() } else { part.to_owned() })
+        .map(|part| {
+            if part.starts_with('{') {
+                part.replace(|letter| letter == '{' || letter == '}', "").len().to_string()
+            } else {
+                part.to_owned()
+            }
+        })
         .collect::<Vec<_>>()
         .join("/")
 }
@@ -111,7 +117,9 @@ async fn nothing_is_changed_by_a_request_from_elsewhere() {
 #[tokio::test]
 async fn every_answer_carries_the_security_headers_and_errors_keep_their_secrets() {
     let site = Site::start(Program::new());
-    for path in ["/", "/sign-in", "/nowhere", "/livez", "/static/nothing.css", "/runs/99999999999999", "/welcome/guessed"] {
+    for path in
+        ["/", "/sign-in", "/nowhere", "/livez", "/static/nothing.css", "/runs/99999999999999", "/welcome/guessed"]
+    {
         let answer = reqwest::get(format!("{}{path}", site.address)).await.unwrap();
         let headers = answer.headers().clone();
         let policy = headers["content-security-policy"].to_str().unwrap();

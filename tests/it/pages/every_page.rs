@@ -18,7 +18,8 @@ fn organization() -> Program {
     let whole = std::fs::read_to_string(&people).unwrap();
     std::fs::write(&people, "EmployeeId,Login\n\"1001,never closed").unwrap();
     program.run(&["run", "hr", "--wait"]).exited(1);
-    std::fs::write(&people, whole.lines().filter(|line| !line.starts_with("1002")).collect::<Vec<_>>().join("\n")).unwrap();
+    std::fs::write(&people, whole.lines().filter(|line| !line.starts_with("1002")).collect::<Vec<_>>().join("\n"))
+        .unwrap();
     program.run(&["run", "hr", "--wait"]).exited(3);
     program.run(&["deactivate", "directory"]).succeeded();
     program
@@ -79,7 +80,8 @@ async fn the_pages_are_complete_without_the_script() {
     let token = browser.client.get_named_cookie("muster").await.unwrap().value().to_owned();
     browser.close().await;
     let get = async |path: &str| {
-        let request = reqwest::Client::new().get(format!("{}{path}", site.address)).header("cookie", format!("muster={token}"));
+        let request =
+            reqwest::Client::new().get(format!("{}{path}", site.address)).header("cookie", format!("muster={token}"));
         request.send().await.unwrap().text().await.unwrap()
     };
     let run = get("/runs/1").await;
@@ -95,5 +97,8 @@ async fn the_pages_are_complete_without_the_script() {
     assert!(get("/runs/1/log.txt").await.contains("started-run: "), "the log says how it began");
     assert!(get("/connectors/hr/configuration.toml").await.contains("display_name = \"HR system\""));
     let results = get("/connectors/hr/results").await;
-    assert!(results.contains("guard-line") && results.contains("Run 3 (Blocked): 0 inserted, 0 updated, 1 deleted"), "{results}");
+    assert!(
+        results.contains("guard-line") && results.contains("Run 3 (Blocked): 0 inserted, 0 updated, 1 deleted"),
+        "{results}"
+    );
 }

@@ -77,7 +77,13 @@ impl Browser {
     /// Clicks the first button or link that reads so.
     pub async fn click(&self, words: &str) {
         let path = format!("//*[self::a or self::button or self::summary][contains(normalize-space(.), '{words}')]");
-        self.client.find(Locator::XPath(&path)).await.unwrap_or_else(|_| panic!("nothing reads {words:?}")).click().await.unwrap();
+        self.client
+            .find(Locator::XPath(&path))
+            .await
+            .unwrap_or_else(|_| panic!("nothing reads {words:?}"))
+            .click()
+            .await
+            .unwrap();
     }
 
     /// Waits until the page shows this text.
@@ -144,7 +150,8 @@ impl Browser {
         let folder = target().join("screenshots");
         std::fs::create_dir_all(&folder).unwrap();
         let look = format!("{look:?}").to_lowercase();
-        std::fs::write(folder.join(format!("{name}-{width}-{look}.png")), self.client.screenshot().await.unwrap()).unwrap();
+        std::fs::write(folder.join(format!("{name}-{width}-{look}.png")), self.client.screenshot().await.unwrap())
+            .unwrap();
         self.size(width, 800).await;
     }
 
@@ -161,7 +168,8 @@ impl Browser {
 
     /// What stands on the console since it was last read.
     async fn console(&self) -> Vec<String> {
-        let entries = self.client.issue_cmd(Extension { path: "se/log", body: json!({ "type": "browser" }) }).await.unwrap();
+        let entries =
+            self.client.issue_cmd(Extension { path: "se/log", body: json!({ "type": "browser" }) }).await.unwrap();
         entries.as_array().unwrap().iter().map(|entry| entry["message"].to_string()).collect()
     }
 
