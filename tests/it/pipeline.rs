@@ -6,4 +6,5 @@ mod export;
 mod histories;
 mod hr_example;
 mod kills;
+mod several_sources;
 mod stored;
