@@ -3,7 +3,7 @@
 use super::{Run, RunId, RunState};
 use crate::model::connector::ConnectorId;
 use crate::schema::{extraction_files, runs};
-use diesel::dsl::sql;
+use diesel::dsl::{count_star, sql};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
@@ -24,6 +24,11 @@ pub struct Page {
 /// The run with that id.
 pub fn by_id(conn: &mut PgConnection, id: RunId) -> QueryResult<Option<Run>> {
     runs::table.find(id).select(Run::as_select()).first(conn).optional()
+}
+
+/// How many runs there are in each state that any is in.
+pub fn count_by_state(conn: &mut PgConnection) -> QueryResult<Vec<(RunState, i64)>> {
+    runs::table.group_by(runs::state).select((runs::state, count_star())).order(runs::state).load(conn)
 }
 
 /// One page of runs, newest first.

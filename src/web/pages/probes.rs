@@ -1,11 +1,11 @@
 //! What machines ask: whether the process lives, whether it can serve, and its figures.
 
+use crate::db;
+use crate::model::run;
 use crate::web::WebContext;
 use crate::web::error::WebError;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
 use std::fmt::Write;
 
 /// The process answers.
@@ -15,7 +15,7 @@ pub async fn live() -> &'static str {
 
 /// The database answers.
 pub async fn ready(context: Data<WebContext>) -> HttpResponse {
-    match context.db(|conn| Ok(diesel::sql_query("select 1").execute(conn)?)).await {
+    match context.db(|conn| Ok(db::now(conn)?)).await {
         Ok(_) => HttpResponse::Ok().body("ok\n"),
         Err(_) => HttpResponse::ServiceUnavailable().body("the database does not answer\n"),
     }
@@ -26,15 +26,10 @@ pub async fn metrics(context: Data<WebContext>, request: HttpRequest) -> Result<
     if !request.peer_addr().is_some_and(|address| address.ip().is_loopback()) {
         return Ok(HttpResponse::NotFound().finish());
     }
-    let counts = context
-        .db(|conn| {
-            Ok(diesel::sql_query("select state, count(*) as runs from runs group by 1 order by 1")
-                .load::<StateCount>(conn)?)
-        })
-        .await?;
+    let counts = context.db(|conn| Ok(run::count_by_state(conn)?)).await?;
     let pool = context.work.db.state();
     let mut text = String::from("# TYPE muster_runs gauge\n");
-    for StateCount { state, runs } in counts {
+    for (state, runs) in counts {
         let _ = writeln!(text, "muster_runs{{state=\"{state}\"}} {runs}");
     }
     let _ = write!(
@@ -44,12 +39,4 @@ pub async fn metrics(context: Data<WebContext>, request: HttpRequest) -> Result<
         pool.idle_connections, pool.connections
     );
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text))
-}
-
-#[derive(QueryableByName)]
-struct StateCount {
-    #[diesel(sql_type = Text)]
-    state: String,
-    #[diesel(sql_type = BigInt)]
-    runs: i64,
 }
