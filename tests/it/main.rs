@@ -13,3 +13,4 @@ mod pipeline;
 mod private_server;
 mod schema;
 mod support;
+mod tidy;
