@@ -8,7 +8,7 @@ use muster::db::private::PrivateServer;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -50,8 +50,8 @@ impl Drop for TestDatabase {
 /// The server that all tests share.
 struct Server {
     private: PrivateServer,
-    /// Ends with this process, however it ends; the keeper at the other end stops the server then.
-    _alive: ChildStdin,
+    /// Its stdin ends with this process, however that ends; it stops the server then.
+    _keeper: Child,
 }
 
 impl Server {
@@ -68,7 +68,7 @@ impl Server {
         let postmaster = fs::read_to_string(folder.join("postgres/data/postmaster.pid")).unwrap();
         let pid = postmaster.lines().next().unwrap();
         // A static is never dropped, and a killed process drops nothing at all: a child waits for our end.
-        let mut keeper = Command::new("sh")
+        let keeper = Command::new("sh")
             .args(["-c", "cat; kill -INT $0; while kill -0 $0; do sleep 0.1; done; rm -rf \"$1\"", pid])
             .arg(&folder)
             .process_group(0)
@@ -77,7 +77,7 @@ impl Server {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let server = Self { private, _alive: keeper.stdin.take().unwrap() };
+        let server = Self { private, _keeper: keeper };
         // Durable as in production, but no test waits for the disk.
         server.execute("alter role current_user set synchronous_commit = off");
         server.execute(&format!("create database {TEMPLATE}"));
