@@ -15,14 +15,18 @@ use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 
-diesel::table! {
-    marks (id) {
-        id -> Int8,
-        entity_type_id -> Int4,
-        digest -> Nullable<Uuid>,
-        links_digest -> Nullable<Uuid>,
+#[allow(missing_docs)]
+mod table {
+    diesel::table! {
+        marks (id) {
+            id -> Int8,
+            entity_type_id -> Int4,
+            digest -> Nullable<Uuid>,
+            links_digest -> Nullable<Uuid>,
+        }
     }
 }
+pub use table::marks;
 
 /// The schema of one claim.
 #[derive(Debug, Clone)]

@@ -122,10 +122,12 @@ fn map(work: &mut Work<'_>, scopes: &mut [Scope<'_>]) -> Result<PersonCounters, 
                 persons.stored += scope.counters.stored;
                 let first = reserve(work.connection, "person_ids", nobody)?;
                 let mut correlator = Correlator::new(work.connection, scope.id, users, first, &mut fresh)?;
-                records::map(work, scope, Some(&mut correlator))?;
-                persons.created += correlator.created();
+                let unmade = records::map(work, scope, Some(&mut correlator))?;
+                persons.created += correlator.created() - unmade;
             }
-            None => records::map(work, scope, None)?,
+            None => {
+                records::map(work, scope, None)?;
+            }
         }
         work.progress.begin(format!("Looking for what is gone: {title}"), 0);
         absent::delete(work, scope)?;

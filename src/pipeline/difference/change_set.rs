@@ -167,7 +167,7 @@ impl<'a> ChangeSet<'a> {
 
     /// Takes a row of a pending table into the digest: there it stands already.
     pub fn note(&mut self, parts: &[&[u8]]) {
-        self.digest = self.digest + Digest::of_fields(1, parts.iter().copied());
+        self.digest += Digest::of_fields(1, parts.iter().copied());
     }
 
     /// Digests to write on a stored record whose values stay as they are.

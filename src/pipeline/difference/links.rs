@@ -53,7 +53,7 @@ fn resolve_columns(
     let file = scopes[from].file;
     work.progress.begin(format!("Linking {}", scopes[from].definition.title()), file.rows);
     let mut rows = Rows::again(work.store, file, work.progress)?;
-    while let Some(row) = rows.next()? {
+    while let Some(row) = rows.read()? {
         let Ok(Some(key)) = scopes[from].mapper.key(row.values) else { continue };
         let Some(slot) = scopes[from].keys.find(key_digest(&key)) else { continue };
         let entry = scopes[from].keys.get(slot);
@@ -91,7 +91,7 @@ fn resolve_pairs(
     due.for_each(|(slot, _)| resolver.owner(slot));
     work.progress.begin(format!("Linking {}", resolver.association.definition.title()), file.rows);
     let mut rows = Rows::again(work.store, file, work.progress)?;
-    while let Some(row) = rows.next()? {
+    while let Some(row) = rows.read()? {
         let owner = row.values.get(from).unwrap_or_default().trim();
         let value = row.values.get(to).unwrap_or_default().trim();
         let Some(slot) = scopes[owners].find(owner) else { continue };

@@ -79,7 +79,7 @@ pub fn add_up(
     let seed = association.seed();
     work.progress.begin(format!("Comparing {}", association.definition.title()), file.rows);
     let mut rows = Rows::verified(work.store, file, work.progress)?;
-    while let Some(row) = rows.next()? {
+    while let Some(row) = rows.read()? {
         let (owner, value) = (row.values.get(from).unwrap_or_default().trim(), row.values.get(to).unwrap_or_default());
         let scope = &mut scopes[association.from];
         if let Some(slot) = scope.find(owner) {

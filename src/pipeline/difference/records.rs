@@ -31,14 +31,15 @@ struct Accepted {
     record: Record,
 }
 
-/// Maps all records that have to be looked at.
-pub fn map(work: &mut Work<'_>, scope: &mut Scope<'_>, correlator: Option<&mut Correlator>) -> Result<(), TaskError> {
+/// Maps all records that have to be looked at. Returns how many of the persons that the correlation made are not made
+/// after all, because their record is rejected.
+pub fn map(work: &mut Work<'_>, scope: &mut Scope<'_>, correlator: Option<&mut Correlator>) -> Result<u64, TaskError> {
     if scope.look.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let mut writer = Writer { claims: Claims::new(scope), correlator, pending: None, batch: Vec::new() };
     let mut rows = Rows::again(work.store, scope.file, work.progress)?;
-    while let Some(row) = rows.next()? {
+    while let Some(row) = rows.read()? {
         if !scope.look.get(row.ordinal) {
             continue;
         }

@@ -50,7 +50,7 @@ impl<'a> Rows<'a> {
     }
 
     /// The next row; `None` at the end.
-    pub fn next(&mut self) -> Result<Option<Row<'_>>, TaskError> {
+    pub fn read(&mut self) -> Result<Option<Row<'_>>, TaskError> {
         if self.ordinal.is_multiple_of(LOOK_EVERY) {
             self.progress.at(self.ordinal)?;
         }

@@ -13,7 +13,7 @@ use diesel::sql_types::{BigInt, Integer, Nullable, Text, Uuid as SqlUuid};
 use uuid::Uuid;
 
 /// Seeds digests of keys, so that they never pass for digests of anything else.
-const KEY_SEED: u64 = 0x6b65_79;
+const KEY_SEED: u64 = 0x006b_6579;
 
 /// The digest under which a key is kept.
 pub fn key_digest(key: &str) -> u128 {
@@ -75,7 +75,7 @@ pub fn stored(connection: &mut PgConnection, scope: &mut Scope<'_>, rows: u64) -
 pub fn read(store: &Store, scope: &mut Scope<'_>, progress: &Progress) -> Result<(), TaskError> {
     let file = scope.file;
     let mut rows = Rows::verified(store, file, progress)?;
-    while let Some(row) = rows.next()? {
+    while let Some(row) = rows.read()? {
         scope.counters.read += 1;
         let digest = scope.mapper.digest(row.values).0.max(1);
         let key = match scope.mapper.key(row.values) {

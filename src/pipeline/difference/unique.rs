@@ -62,10 +62,10 @@ impl Claims {
     }
 
     /// Rejects the newcomers whose value is taken, until nothing changes any more: a record that is rejected keeps the
-    /// value it held, which may be what another wanted.
-    pub fn settle(mut self, work: &mut Work<'_>, scope: &mut Scope<'_>) -> Result<(), TaskError> {
+    /// value it held, which may be what another wanted. Returns how many persons are not made because of it.
+    pub fn settle(mut self, work: &mut Work<'_>, scope: &mut Scope<'_>) -> Result<u64, TaskError> {
         if self.wanted.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         self.wanted.sort_unstable();
         let holders = self.holders(work, scope)?;
@@ -92,7 +92,7 @@ impl Claims {
                 break;
             }
         }
-        if refused.is_empty() { Ok(()) } else { withdraw(work, scope, &refused) }
+        if refused.is_empty() { Ok(0) } else { withdraw(work, scope, &refused) }
     }
 
     /// Who holds the wanted values now.
@@ -135,8 +135,9 @@ impl Claims {
     }
 }
 
-/// Takes back what was written for records that are rejected after all, and says why.
-fn withdraw(work: &mut Work<'_>, scope: &mut Scope<'_>, refused: &BTreeSet<(Slot, u16)>) -> Result<(), TaskError> {
+/// Takes back what was written for records that are rejected after all, and says why. Returns how many persons are not
+/// made because of it.
+fn withdraw(work: &mut Work<'_>, scope: &mut Scope<'_>, refused: &BTreeSet<(Slot, u16)>) -> Result<u64, TaskError> {
     #[derive(QueryableByName)]
     struct Withdrawn {
         #[diesel(sql_type = BigInt)]
@@ -147,6 +148,11 @@ fn withdraw(work: &mut Work<'_>, scope: &mut Scope<'_>, refused: &BTreeSet<(Slot
         line: i32,
         #[diesel(sql_type = Nullable<Text>)]
         value: Option<String>,
+    }
+    #[derive(QueryableByName)]
+    struct Unmade {
+        #[diesel(sql_type = BigInt)]
+        persons: i64,
     }
     let properties = unique_properties(scope);
     let mut by_position: HashMap<u16, Vec<Slot>> = HashMap::new();
@@ -195,12 +201,18 @@ fn withdraw(work: &mut Work<'_>, scope: &mut Scope<'_>, refused: &BTreeSet<(Slot
             work.changes.problem(&problem, identity(&scope.definition.name, row.key.as_bytes()))?;
         }
     }
-    let table = if scope.pending {
-        format!("delete from {}.resources_{} where id = any($1)", work.pending.schema, scope.id)
+    let (table, id) = if scope.pending {
+        (format!("{}.resources_{}", work.pending.schema, scope.id), "id")
     } else {
-        format!("delete from {}.changes where resource_id = any($1)", work.pending.schema)
+        (format!("{}.changes", work.pending.schema), "resource_id")
     };
-    diesel::sql_query(table).bind::<Array<BigInt>, _>(ids).execute(work.connection)?;
+    let unmade: Unmade = diesel::sql_query(format!(
+        "with withdrawn as (delete from {table} where {id} = any($1) returning person_id)
+         select count(distinct person_id) as persons from withdrawn
+          where person_id is not null and not exists (select from persons where persons.id = withdrawn.person_id)"
+    ))
+    .bind::<Array<BigInt>, _>(ids)
+    .get_result(work.connection)?;
     for slot in slots {
         let entry = scope.keys.get_mut(slot);
         entry.set(flag::REJECTED);
@@ -212,7 +224,7 @@ fn withdraw(work: &mut Work<'_>, scope: &mut Scope<'_>, refused: &BTreeSet<(Slot
         }
         scope.counters.rejected += 1;
     }
-    Ok(())
+    Ok(unmade.persons.unsigned_abs())
 }
 
 fn text(value: &Value) -> Option<String> {
