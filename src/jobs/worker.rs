@@ -7,7 +7,6 @@ use super::stop::Stop;
 use crate::db::{DbConnection, DbError, backend};
 use crate::model::claim::{self, Claim, Ending, Failure, FinishError};
 use crate::model::run::{self, Run, RunId, Stage};
-use crate::model::task;
 use crate::pipeline::progress::Progress;
 use crate::pipeline::{self, Context, TaskError};
 use std::panic::AssertUnwindSafe;
@@ -17,8 +16,6 @@ use std::time::Duration;
 /// From how many rows on a preparation counts as large: those go one at a time, so that memory stays bounded.
 const LARGE: i64 = 200_000;
 const LARGE_AGAIN: Duration = Duration::from_secs(1);
-/// How often a stage is begun anew because its worker or its connection was lost, before the run fails.
-const LOST_AT_MOST: i32 = 30;
 
 /// What works on a claimed stage: [`pipeline::run_task`].
 pub type Work = Arc<dyn Fn(&Context, &Claim, &Progress) -> Result<(), TaskError> + Send + Sync>;
@@ -118,22 +115,14 @@ impl Worker {
             }
             (Some(StopReason::Cancelled), _) => End::Finish(Ending::Cancelled),
             (Some(StopReason::Shutdown), _) | (None, TaskError::Stopped(_)) => End::GiveBack,
-            // What befalls a worker or its connection is no failure of the run.
-            (None, error) if is_lost_connection(error) => End::GiveBackOr(failure(claim, error)),
+            // What befalls a worker or its connection is no failure of the run; a claim counts how often.
+            (None, error) if is_lost_connection(error) => End::GiveBack,
             (None, error) => End::Finish(Ending::Failed(failure(claim, error))),
         };
         let mut conn = self.context.db.get().map_err(DbError::from)?;
         let enqueue = &self.context.enqueue;
         let written = match end {
             End::GiveBack => claim::give_back(&mut conn, claim, enqueue),
-            End::GiveBackOr(failure) => {
-                let attempts = task::attempts(&mut conn, claim.run, claim.stage)?;
-                if attempts < LOST_AT_MOST {
-                    claim::give_back(&mut conn, claim, enqueue)
-                } else {
-                    claim::finish_alone(&mut conn, claim, Ending::Failed(failure), enqueue)
-                }
-            }
             End::Finish(ending) => {
                 tracing::info!(run.id = claim.run.0, task.stage = claim.stage.as_str(), "task stopped or failed");
                 claim::finish_alone(&mut conn, claim, ending, enqueue)
@@ -163,8 +152,6 @@ pub enum WorkError {
 enum End {
     Finish(Ending),
     GiveBack,
-    /// Given back, unless that happened too often.
-    GiveBackOr(Failure),
 }
 
 fn failure(claim: &Claim, error: &TaskError) -> Failure {

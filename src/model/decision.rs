@@ -270,7 +270,11 @@ fn impossible(run: &Run, wish: &'static str) -> DecisionError {
     DecisionError::NotPossible { run: run.id, state: run.state, wish }
 }
 
-fn become_at_work(conn: &mut PgConnection, run: &Run, state: RunState, standalone: bool) -> QueryResult<()> {
+fn become_at_work(conn: &mut PgConnection, run: &Run, state: RunState, standalone: bool) -> Result<(), DecisionError> {
+    // The unique index would say the same, but only after waiting for a run that is just being written.
+    if let Some(running) = run::at_work(conn, run.connector_id)? {
+        return Err(DecisionError::AlreadyRunning(running));
+    }
     diesel::update(runs::table.find(run.id))
         .set((
             runs::state.eq(state),
@@ -278,8 +282,8 @@ fn become_at_work(conn: &mut PgConnection, run: &Run, state: RunState, standalon
             runs::finished_at.eq(None::<DateTime<Utc>>),
             runs::failure.eq(None::<serde_json::Value>),
         ))
-        .execute(conn)
-        .map(drop)
+        .execute(conn)?;
+    Ok(())
 }
 
 fn end(conn: &mut PgConnection, run: &Run, state: RunState) -> QueryResult<()> {
@@ -295,7 +299,7 @@ fn pending_task(conn: &mut PgConnection, run: RunId, stage: Stage) -> QueryResul
         .values((tasks::run_id.eq(run), tasks::stage.eq(stage), tasks::state.eq(TaskState::Pending)))
         .on_conflict((tasks::run_id, tasks::stage))
         .do_update()
-        .set(tasks::state.eq(TaskState::Pending))
+        .set((tasks::state.eq(TaskState::Pending), tasks::attempts.eq(0)))
         .execute(conn)
         .map(drop)
 }

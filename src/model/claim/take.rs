@@ -1,15 +1,21 @@
 //! Taking a claim, holding it, giving it back.
 
-use super::{Claim, Enqueue, FinishError};
+use super::{Claim, Enqueue, Failure, FinishError};
+use crate::model::json::Json;
 use crate::model::lease;
 use crate::model::run::{Run, RunId, RunState, Stage, TaskState};
 use crate::model::run_log::{self, Level};
+use crate::model::task;
 use crate::schema::{leases, runs, tasks};
 use diesel::dsl::{now, sql};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Timestamptz};
 use std::time::Duration;
+
+/// How often a stage is begun anew because its worker or its connection was lost, before the run fails: a run that
+/// takes its worker down must not do so for ever.
+const ATTEMPTS: i32 = 30;
 
 /// Claims the run's next stage for `worker`, with a lease of `lease_seconds` by the database's clock. `None`: there is
 /// nothing to claim, because another worker holds it, or it is over, blocked or gone. Duplicate deliveries end here.
@@ -27,6 +33,10 @@ pub fn claim(conn: &mut PgConnection, run: RunId, worker: &str, lease_seconds: f
         if lease::cancel_requested(conn, run)? {
             // Its worker died before it saw the wish.
             cancel_abandoned(conn, &row, stage)?;
+            return Ok(None);
+        }
+        if task::attempts(conn, run, stage)? >= ATTEMPTS {
+            fail_hopeless(conn, &row, stage)?;
             return Ok(None);
         }
         let epoch = row.epoch + 1;
@@ -96,13 +106,40 @@ fn state_of(stage: Stage) -> RunState {
 }
 
 fn cancel_abandoned(conn: &mut PgConnection, run: &Run, stage: Stage) -> QueryResult<()> {
+    run_log::append(conn, run.id, stage, Level::Warning, "cancelled-run", "cancelled; nothing was written")?;
+    end_abandoned(conn, run, stage, RunState::Cancelled, TaskState::Cancelled, None)
+}
+
+fn fail_hopeless(conn: &mut PgConnection, run: &Run, stage: Stage) -> QueryResult<()> {
+    let message = format!(
+        "its worker or its connection was lost {ATTEMPTS} times; nothing was written. Look into the server's log, then \
+         retry"
+    );
+    run_log::append(conn, run.id, stage, Level::Error, "failed-run", &message)?;
+    let failure = Failure { stage, place: format!("task {stage}"), message, transient: true };
+    end_abandoned(conn, run, stage, RunState::Failed, TaskState::Failed, Some(Json(failure)))
+}
+
+/// Ends a run that nobody holds.
+fn end_abandoned(
+    conn: &mut PgConnection,
+    run: &Run,
+    stage: Stage,
+    state: RunState,
+    task_state: TaskState,
+    failure: Option<Json<Failure>>,
+) -> QueryResult<()> {
     diesel::delete(leases::table.find(run.id)).execute(conn)?;
     diesel::update(tasks::table.find((run.id, stage)))
-        .set((tasks::state.eq(TaskState::Cancelled), tasks::finished_at.eq(now)))
+        .set((tasks::state.eq(task_state), tasks::finished_at.eq(now)))
         .execute(conn)?;
     diesel::update(runs::table.find(run.id))
-        .set((runs::state.eq(RunState::Cancelled), runs::epoch.eq(run.epoch + 1), runs::finished_at.eq(now)))
+        .set((
+            runs::state.eq(state),
+            runs::epoch.eq(run.epoch + 1),
+            runs::finished_at.eq(now),
+            runs::failure.eq(failure),
+        ))
         .execute(conn)?;
-    run_log::append(conn, run.id, stage, Level::Warning, "cancelled-run", "cancelled; nothing was written")?;
     run_log::notify(conn, run.id)
 }

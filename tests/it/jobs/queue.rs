@@ -136,3 +136,34 @@ fn progress_is_seen_while_the_work_is_going_on() {
     });
     office.wait_for_state(run, RunState::Completed);
 }
+
+#[test]
+fn two_servers_begin_each_stage_once() {
+    let office = Office::new();
+    for _ in 0..2 {
+        office.serve(passes(office.context.enqueue.clone()));
+    }
+    let runs: Vec<_> =
+        (0..6).map(|number| office.start(&office.connector(&format!("connector{number}"), ""))).collect();
+    for run in runs {
+        assert_eq!(office.wait_for_state(run, RunState::Completed).epoch, 3);
+    }
+}
+
+#[test]
+fn a_server_outlives_its_connections() {
+    let office = Office::new();
+    office.serve(passes(office.context.enqueue.clone()));
+    let before = office.start(&office.connector("hr", ""));
+    office.wait_for_state(before, RunState::Completed);
+    // As when PostgreSQL restarts.
+    let mut conn = office.database.connect();
+    diesel::sql_query(
+        "select pg_terminate_backend(pid) from pg_stat_activity
+          where datname = current_database() and pid <> pg_backend_pid()",
+    )
+    .execute(&mut conn)
+    .unwrap();
+    let after = office.start(&office.connector("campus", ""));
+    office.wait_for_state(after, RunState::Completed);
+}

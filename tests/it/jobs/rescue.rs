@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use muster::db;
 use muster::jobs::rescue::Rescue;
 use muster::model::claim;
+use muster::model::decision::{self, Decider};
 use muster::model::run::RunState;
 
 #[test]
@@ -51,6 +52,25 @@ fn a_run_that_the_queue_has_lost_goes_on() {
     assert_eq!(sweep(), [run]);
     office.serve(passes(office.context.enqueue.clone()));
     office.wait_for_state(run, RunState::Completed);
+}
+
+#[test]
+fn a_run_that_takes_its_worker_down_does_not_do_so_for_ever() {
+    let office = Office::new();
+    let run = office.start(&office.connector("hr", ""));
+    let mut attempts = 0;
+    while office.claim(run).is_some() {
+        attempts += 1;
+        office.expire_lease(run);
+    }
+    assert_eq!(attempts, 30);
+    let failed = office.run(run);
+    assert_eq!(failed.state, RunState::Failed);
+    assert!(failed.failure.unwrap().message.contains("was lost 30 times"));
+    assert_eq!(office.count("leases"), 0);
+    let ada = Decider { name: "ada", comment: None };
+    decision::retry(&mut office.connection(), run, &ada, &office.context.enqueue).unwrap();
+    assert!(office.claim(run).is_some(), "a person may ask for more");
 }
 
 #[test]

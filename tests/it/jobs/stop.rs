@@ -33,12 +33,22 @@ fn a_server_that_stops_gives_its_runs_back() {
 }
 
 #[test]
+fn sigterm_ends_a_worker_with_exit_code_0() {
+    ends_with_exit_code_0(&["serve", "--role", "worker"], "Muster works");
+}
+
+#[test]
 fn sigterm_ends_a_server_with_exit_code_0() {
+    ends_with_exit_code_0(&["serve"], "http://127.0.0.1:");
+}
+
+#[track_caller]
+fn ends_with_exit_code_0(command: &[&str], ready: &str) {
     let program = Program::new();
-    let mut server = program.command(&["serve", "--role", "worker"]).spawn().unwrap();
+    let mut server = program.command(command).env("MUSTER_LISTEN", "127.0.0.1:0").spawn().unwrap();
     let mut messages = BufReader::new(server.stderr.take().unwrap());
     let mut line = String::new();
-    while !line.contains("Muster works") {
+    while !line.contains(ready) {
         line.clear();
         assert!(messages.read_line(&mut line).unwrap() > 0, "the server ended by itself");
     }
