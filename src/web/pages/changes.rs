@@ -1,9 +1,9 @@
 //! All changes of a run: filtered, page by page, and as CSV.
 
-use super::run::{find, total};
-use crate::model::change::{self, Change, ChangeFilter};
+use super::run::{total, with_changes};
+use crate::model::change::{Change, ChangeFilter};
 use crate::model::guard::Operation;
-use crate::model::run::{Run, RunId};
+use crate::model::run::{Run, RunId, RunState};
 use crate::web::diff::{ChangeLine, Scopes};
 use crate::web::error::WebError;
 use crate::web::page::{Layout, Section};
@@ -81,9 +81,8 @@ pub async fn list(
     let (id, query) = (RunId(*id), query.into_inner());
     context
         .page(visitor, move |conn, layout| {
-            let run = find(conn, id)?;
+            let (run, mut changes) = with_changes(conn, id, &query.filter(&query.after), PAGE as i64 + 1)?;
             let scopes = Scopes::load(conn, &run)?;
-            let mut changes = change::page(conn, &run, &query.filter(&query.after), PAGE as i64 + 1)?;
             let more = changes.len() > PAGE;
             changes.truncate(PAGE);
             let path = links::of_run(id, "changes");
@@ -116,9 +115,13 @@ pub async fn download(
     let (id, query) = (RunId(*id), query.into_inner());
     let rows = context
         .db(move |conn| {
-            let run = find(conn, id)?;
+            let (run, changes) = with_changes(conn, id, &query.filter(""), DOWNLOADED)?;
+            if run.state == RunState::Synchronizing {
+                return Err(WebError::Conflict(
+                    "The changes are being applied right now. Try again when that is done.".into(),
+                ));
+            }
             let scopes = Scopes::load(conn, &run)?;
-            let changes = change::page(conn, &run, &query.filter(""), DOWNLOADED)?;
             let lines = lines(&run, &scopes, &changes);
             Ok(csv_rows(&changes, &lines))
         })

@@ -1,7 +1,7 @@
 //! A run: its tasks live, what it did or would do, and the decision.
 
 use super::run_table::{duration, mode_words};
-use crate::model::change;
+use crate::model::change::{self, Change, ChangeFilter};
 use crate::model::connector::{self, Connector};
 use crate::model::counters::{AssociationCounters, EntityTypeCounters, PersonCounters};
 use crate::model::decision;
@@ -180,13 +180,37 @@ pub async fn show(context: Data<WebContext>, visitor: Visitor, id: Path<i32>) ->
     context.page(visitor, move |conn, layout| page(conn, layout, id)).await
 }
 
+/// The run with a page of its changes.
+///
+/// While they are applied, the tables that hold them are locked, and nobody who looks has to wait for that: the page
+/// has them again as soon as they are. A table that became a partition between two of our looks is found at the next.
+pub fn with_changes(
+    conn: &mut PgConnection,
+    id: RunId,
+    filter: &ChangeFilter,
+    limit: i64,
+) -> Result<(Run, Vec<Change>), WebError> {
+    let mut looked_before = false;
+    loop {
+        let run = find(conn, id)?;
+        if run.change_set_digest.is_none() || run.state == RunState::Synchronizing {
+            return Ok((run, Vec::new()));
+        }
+        match change::page(conn, &run, filter, limit) {
+            Ok(changes) => return Ok((run, changes)),
+            Err(_) if !looked_before && run.applied_at.is_none() => looked_before = true,
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
 /// The run, or the error that says there is none.
 pub fn find(conn: &mut PgConnection, id: RunId) -> Result<Run, WebError> {
     run::by_id(conn, id)?.ok_or_else(|| WebError::missing("run", id))
 }
 
 fn page(conn: &mut PgConnection, layout: Layout, id: RunId) -> Result<RunPage, WebError> {
-    let run = find(conn, id)?;
+    let (run, changes) = with_changes(conn, id, &ChangeFilter::default(), SAMPLE)?;
     let connector =
         connector::by_id(conn, run.connector_id)?.ok_or_else(|| WebError::missing("connector of run", id))?;
     let now = layout.now;
@@ -196,10 +220,6 @@ fn page(conn: &mut PgConnection, layout: Layout, id: RunId) -> Result<RunPage, W
     let steps = tasks.iter().map(|task| step(task, lease.as_ref(), now)).collect();
     let scopes = Scopes::load(conn, &run)?;
     let is_applied = run.applied_at.is_some();
-    let changes = match run.change_set_digest {
-        Some(_) => change::page(conn, &run, &change::ChangeFilter::default(), SAMPLE)?,
-        None => Vec::new(),
-    };
     let changes = changes.iter().map(|change| scopes.line(change, is_applied)).collect();
     let [_, updates, _] = totals(&run.counters);
     let touched = match updates {
@@ -383,7 +403,7 @@ pub fn sentence(run: &Run) -> String {
     }
     let links = list(&[(links[0], "insert"), (links[1], "change"), (links[2], "delete")]);
     if !links.is_empty() {
-        sentences.push(format!("{links} links"));
+        sentences.push(format!("{links} {}", if links.ends_with(" 1") { "link" } else { "links" }));
     }
     let people = list(&[
         (persons.created, "create"),
@@ -393,7 +413,7 @@ pub fn sentence(run: &Run) -> String {
         (persons.deleted, "remove"),
     ]);
     if !people.is_empty() {
-        sentences.push(format!("{people} users"));
+        sentences.push(format!("{people} {}", if people.ends_with(" 1") { "user" } else { "users" }));
     }
     match sentences.is_empty() {
         true => "This run would change nothing.".to_owned(),

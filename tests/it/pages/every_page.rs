@@ -55,6 +55,10 @@ async fn every_page_is_in_order() {
         ("changes-none", "/runs/1/changes?key=nobody"),
         ("problems", "/runs/1/problems"),
         ("resume", "/runs/3/resume"),
+        ("resources", "/resources/hr/hr_person"),
+        ("users", "/users"),
+        ("users-found", "/users?q=GARCIA"),
+        ("groups", "/groups"),
         ("accounts", "/accounts"),
         ("help", "/help"),
     ];
