@@ -24,9 +24,12 @@ impl Amount {
         if count > most { Self::MoreThan(most) } else { Self::Exactly(count) }
     }
 
-    /// Whether there is nothing.
-    pub fn is_zero(self) -> bool {
-        self == Self::Exactly(0)
+    /// What remains of an estimate.
+    pub(super) fn without(self, other: Self) -> Self {
+        let number = |amount: Self| match amount {
+            Self::Exactly(number) | Self::About(number) | Self::MoreThan(number) => number,
+        };
+        Self::About(three_digits((number(self) - number(other)).max(0)))
     }
 }
 
@@ -84,6 +87,6 @@ mod tests {
     fn a_count_that_stopped_says_so() {
         assert_eq!(Amount::counted(10_001, 10_000), Amount::MoreThan(10_000));
         assert_eq!(Amount::counted(10_000, 10_000), Amount::Exactly(10_000));
-        assert!(Amount::counted(0, 10_000).is_zero());
+        assert_eq!(Amount::About(500_000).without(Amount::Exactly(2_500)), Amount::About(498_000));
     }
 }

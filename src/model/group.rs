@@ -10,7 +10,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text};
 
 /// Members are counted up to here.
-const COUNTED: i64 = 1000;
+const COUNTED: i64 = 500;
 
 /// A group in a list.
 #[derive(Debug, Clone, QueryableByName)]
@@ -56,7 +56,7 @@ const SELECT: &str = "
               select 1 from links l where l.to_id = g.resource_id and l.association_id = any($2)
               union all
               select 1 from local_memberships m where m.group_id = g.id
-              limit 1001) counted) as members
+              limit 501) counted) as members
       from groups g
       left join entity_types e on e.id = g.entity_type_id
       left join connectors c on c.id = e.connector_id";

@@ -7,3 +7,4 @@ mod doctor;
 mod frame;
 mod runs;
 mod settings;
+mod user;

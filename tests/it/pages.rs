@@ -3,4 +3,7 @@
 mod access;
 mod decision;
 mod every_page;
+mod groups;
+mod resources;
 mod sign_in;
+mod users;

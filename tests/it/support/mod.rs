@@ -4,5 +4,7 @@ pub mod browser;
 pub mod database;
 pub mod directory;
 pub mod program;
+pub mod reader;
 pub mod responder;
 pub mod site;
+pub mod town;

@@ -1,0 +1,75 @@
+//! `muster user`.
+
+use crate::support::town::Town;
+use serde_json::json;
+
+#[test]
+fn users_are_listed_with_values_sources_and_groups() {
+    let town = Town::synchronized();
+    town.a_day_later();
+    let users = town.muster.run(&["user", "list", "--json"]).succeeded().json();
+    assert_eq!(users.len(), 66);
+    let ada = users.iter().find(|user| user["fields"]["user_name"] == "alovelace").unwrap();
+    assert_eq!((&ada["state"], &ada["blocked"]), (&json!("current"), &json!(false)));
+    assert_eq!(
+        ada["provenance"]["mail"],
+        json!({"connector": "hr", "entity_type": "hr_person", "run": 3, "file": "people.csv", "line": 2})
+    );
+    assert_eq!(ada["provenance"]["phone"]["connector"], "directory");
+    let groups: Vec<_> =
+        ada["groups"].as_array().unwrap().iter().map(|group| (&group["name"], &group["via"])).collect();
+    assert_eq!(groups, [(&json!("Engineering"), &json!(null)), (&json!("Staff"), &json!("Engineering"))]);
+
+    let grace = users.iter().find(|user| user["fields"]["user_name"] == "ghopper").unwrap();
+    assert_eq!((&grace["state"], &grace["blocked"]), (&json!("past"), &json!(true)));
+    assert_eq!((&grace["blocks"][0]["connector"], &grace["blocks"][0]["run"]), (&json!("hr"), &json!(3)));
+}
+
+#[test]
+fn lists_are_searched_and_filtered() {
+    let town = Town::synchronized();
+    town.a_day_later();
+    let names = |arguments: &[&str]| {
+        let arguments: Vec<&str> = ["user", "list", "--json"].iter().chain(arguments).copied().collect();
+        let users = town.muster.run(&arguments).succeeded().json();
+        users.iter().map(|user| user["fields"]["user_name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&["--search", "NUNEZ garcía"]), ["jgarcia"]);
+    assert_eq!(names(&["--state", "past"]), ["ghopper"]);
+    assert_eq!(names(&["--state", "current", "--search", "grace"]), Vec::<String>::new());
+    town.muster.run(&["user", "list", "--state", "gone"]).exited(2).says("all, current, past or blocked");
+    town.muster.run(&["user", "list", "--search", "nobody"]).succeeded().says("no user matches");
+}
+
+#[test]
+fn one_user_is_shown_by_id_or_name_and_exported_whole() {
+    let town = Town::synchronized();
+    town.a_day_later();
+    let muster = &town.muster;
+    let ran = muster.run(&["user", "show", "ADA.L@example.org"]).succeeded();
+    ran.shows("Ada Lovelace  (hr, run 1, people.csv line 2)").shows("in Staff (via Engineering)");
+    muster.run(&["user", "show", "nobody"]).exited(4).says("muster user list");
+    muster.run(&["user", "show", "999999"]).exited(4);
+
+    let id = town.user("alovelace").to_string();
+    let ran = muster.run(&["user", "export", &id]).succeeded();
+    let all: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    // Once the directory added the phone, once HR changed the mail.
+    let before = all["history"].as_array().unwrap();
+    assert_eq!((before.len(), &before[0]["fields"]["mail"]), (2, &json!("ada@example.org")));
+    let resources = all["resources"].as_array().unwrap();
+    assert_eq!(resources.len(), 2);
+    assert_eq!(
+        (&resources[0]["key"], &resources[0]["attributes"]["hire_date"]),
+        (&json!("1001"), &json!("2019-12-10"))
+    );
+    assert_eq!(resources[0]["history"][0]["attributes"]["mail"], "ada@example.org");
+    let department =
+        json!({"association": "department", "direction": "to", "entity_type": "hr_department", "key": "D10"});
+    assert!(resources[0]["links"].as_array().unwrap().contains(&department), "{all}");
+    assert_eq!(all["groups"].as_array().unwrap().len(), 2);
+
+    let grace = muster.run(&["user", "export", "ghopper"]).succeeded();
+    let grace: serde_json::Value = serde_json::from_str(&grace.stdout).unwrap();
+    assert!(grace["photo_content"].as_str().unwrap().starts_with("iVBOR"), "the photo itself is held, too");
+}

@@ -1,0 +1,117 @@
+//! Somebody who is signed in and reads pages by plain requests, without a browser.
+
+use super::program::Program;
+use chrono::Utc;
+use muster::model::account::{self, Role};
+use muster::model::session;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+
+/// A server with a signed-in viewer; stopped with the value.
+pub struct Reader {
+    server: Child,
+    address: String,
+    cookie: String,
+    client: reqwest::Client,
+    runtime: tokio::runtime::Runtime,
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: reqwest::header::HeaderMap,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Reader {
+    /// Serves what a program has stored.
+    pub fn serve(muster: &Program) -> Self {
+        let mut connection = muster.database.connect();
+        let account = account::add(&mut connection, "vera", Role::Viewer, None, "a test").unwrap().unwrap();
+        let cookie = format!("muster={}", session::begin(&mut connection, account, Utc::now()).unwrap());
+        let mut server = muster
+            .command(&["serve", "--role", "web"])
+            .env("MUSTER_LISTEN", "127.0.0.1:0")
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(server.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let address = said.find_map(|line| {
+            line.strip_prefix("Muster answers at ").map(|address| address.trim_end_matches('/').to_owned())
+        });
+        // Whatever else it says is read, so that it can go on saying it.
+        std::thread::spawn(move || said.for_each(drop));
+        Self {
+            server,
+            address: address.expect("the server says where it answers"),
+            cookie,
+            client: reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap(),
+            runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
+        }
+    }
+
+    /// Asks for a page.
+    pub fn get(&self, path: &str) -> Answer {
+        self.get_with(path, &[])
+    }
+
+    /// Asks for a page with more headers.
+    pub fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = self.client.get(format!("{}{path}", self.address)).header("cookie", &self.cookie);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.runtime.block_on(async {
+            let response = request.send().await.unwrap();
+            let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            Answer { status, headers, body: response.bytes().await.unwrap().to_vec() }
+        })
+    }
+
+    /// The text of a page that is there.
+    #[track_caller]
+    pub fn page(&self, path: &str) -> String {
+        let answer = self.get(path);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        answer.text()
+    }
+}
+
+impl Answer {
+    /// The body as text, without tags and with single blanks.
+    pub fn text(&self) -> String {
+        let html = String::from_utf8_lossy(&self.body);
+        let content = html.split_once("<main").map_or(&*html, |(_, content)| content);
+        let mut text = String::new();
+        for (position, part) in content.split('<').enumerate() {
+            let shown = if position == 0 { part } else { part.split_once('>').map_or("", |(_, shown)| shown) };
+            text.push(' ');
+            text.push_str(shown);
+        }
+        let text = text.replace("&#38;", "&").replace("&#39;", "'").replace("&#34;", "\"");
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// The body as it is.
+    pub fn html(&self) -> String {
+        String::from_utf8(self.body.clone()).unwrap()
+    }
+
+    /// A header's value.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let _ = kill(Pid::from_raw(self.server.id() as i32), Signal::SIGKILL);
+        let _ = self.server.wait();
+    }
+}
