@@ -273,7 +273,7 @@ fn sources() -> Vec<Source> {
 /// `//` within a text in quotes begins no comment: addresses have it.
 fn without_comment(line: &str) -> &str {
     match line.find("//") {
-        Some(start) if line[..start].matches('"').count() % 2 == 0 => &line[..start],
+        Some(start) if line[..start].matches('"').count().is_multiple_of(2) => &line[..start],
         _ => line,
     }
 }
