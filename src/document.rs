@@ -1,8 +1,8 @@
 //! Documents: what administrators write. One TOML document per connector, one for what spans them (`settings.toml`).
 //!
 //! Reading a document checks all of it and lists every error at once, each with line, column, the offending text and
-//! the next step. A key that is not known is an error. What [`parse`] accepts is stored as text; [`connector`] and
-//! [`settings`] read a stored text again.
+//! the next step. A key that is not known is an error. What [`parse`] accepts is stored as text; [`connector()`] and
+//! [`settings()`] read a stored text again.
 
 mod association;
 mod connection;

@@ -1,7 +1,7 @@
 //! From a server's address to a stream that ldap3 can work with: TCP, StartTLS, TLS, and the check of every message.
 //!
 //! ldap3 could connect by itself, but then nobody would look at the messages before its parser does. So the connection
-//! is made here, and ldap3 gets one end of a socket pair; a relay passes on what [`wire`](super::wire) lets through.
+//! is made here, and ldap3 gets one end of a socket pair; a relay passes on what [`super::wire`] lets through.
 
 use super::outcome;
 use super::settings::{DirectorySettings, Protection, Server};

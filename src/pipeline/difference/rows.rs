@@ -23,7 +23,7 @@ pub struct Rows<'a> {
 pub struct Row<'r> {
     /// Its position, counted from 0.
     pub ordinal: u32,
-    /// Its line in the extraction; [`Rows::line`] makes it that of the source.
+    /// Its line in the extraction; [`source_line`] makes it that of the source.
     pub extraction_line: u64,
     /// Its values.
     pub values: &'r StringRecord,
