@@ -123,7 +123,8 @@ fn map(work: &mut Work<'_>, scopes: &mut [Scope<'_>]) -> Result<PersonCounters, 
                 let first = reserve(work.connection, "person_ids", nobody)?;
                 let mut correlator = Correlator::new(work.connection, scope.id, users, first, &mut fresh)?;
                 let unmade = records::map(work, scope, Some(&mut correlator))?;
-                persons.created += correlator.created() - unmade;
+                // A rejected user may have been matched with a person that an earlier entity type of this run makes.
+                persons.created += correlator.created().saturating_sub(unmade);
             }
             None => {
                 records::map(work, scope, None)?;
