@@ -18,7 +18,9 @@ mod doctor;
 mod exit;
 mod export;
 mod export_child;
+mod filter;
 mod follow;
+mod holds;
 mod input;
 mod lines;
 mod logging;
@@ -73,8 +75,14 @@ enum Command {
     Runs(runs::Args),
     /// Show a run: what it did or would do, and its problems.
     Show(show::Args),
-    /// Apply the changes of a run that is blocked, or of a dry run.
+    /// Apply the changes of a run that is blocked, or of a dry run; all, or without some.
     Resume(resume::Args),
+    /// Refuse some of the changes of a run and remember that: later runs leave them out as well.
+    Hold(resume::HoldArgs),
+    /// List what is held.
+    Holds(holds::Args),
+    /// End holds: the next run proposes their changes again.
+    Release(holds::ReleaseArgs),
     /// Refuse the changes of a run that is blocked, or of a dry run.
     Discard(decide::Args),
     /// Stop a run.
@@ -111,6 +119,9 @@ impl Command {
             Self::Runs(args) => runs::run(context, args),
             Self::Show(args) => show::run(context, args),
             Self::Resume(args) => resume::run(context, args),
+            Self::Hold(args) => resume::hold(context, args),
+            Self::Holds(args) => holds::list(context, args),
+            Self::Release(args) => holds::release(context, args),
             Self::Discard(args) => decide::discard(context, args),
             Self::Cancel(args) => decide::cancel(context, args),
             Self::Upload(args) => upload::run(context, args),

@@ -2,6 +2,7 @@
 
 pub mod authority;
 pub mod causes;
+pub mod consequences;
 pub mod difference;
 pub mod export;
 pub mod groups;

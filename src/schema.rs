@@ -15,6 +15,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    approvals (run_id) {
+        run_id -> Int4,
+        approved_by -> Text,
+        approved_at -> Timestamptz,
+        pending_schema -> Nullable<Text>,
+        persons -> Jsonb,
+        look -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     associations (id) {
         id -> Int4,
         connector_id -> Int4,
@@ -108,6 +119,7 @@ diesel::table! {
         decided_at -> Timestamptz,
         digest -> Nullable<Text>,
         comment -> Nullable<Text>,
+        detail -> Jsonb,
     }
 }
 
@@ -120,6 +132,18 @@ diesel::table! {
         represents -> Text,
         position -> Int4,
         retired -> Bool,
+    }
+}
+
+diesel::table! {
+    exclusions (id) {
+        id -> Int8,
+        run_id -> Int4,
+        entity_type_id -> Nullable<Int4>,
+        association_id -> Nullable<Int4>,
+        operation -> Text,
+        key -> Text,
+        to_key -> Nullable<Text>,
     }
 }
 
@@ -167,6 +191,29 @@ diesel::table! {
         profile_type -> Nullable<Text>,
         past_profile_type -> Nullable<Text>,
         run_id -> Nullable<Int4>,
+    }
+}
+
+diesel::table! {
+    holds (id) {
+        id -> Int8,
+        connector_id -> Int4,
+        entity_type_id -> Nullable<Int4>,
+        association_id -> Nullable<Int4>,
+        operation -> Text,
+        key -> Text,
+        to_key -> Nullable<Text>,
+        before_to_key -> Nullable<Text>,
+        before -> Nullable<Jsonb>,
+        after -> Nullable<Jsonb>,
+        run_id -> Int4,
+        reason -> Nullable<Text>,
+        held_by -> Text,
+        held_at -> Timestamptz,
+        due_at -> Nullable<Timestamptz>,
+        ended_at -> Nullable<Timestamptz>,
+        ended_by -> Nullable<Text>,
+        ended_why -> Nullable<Text>,
     }
 }
 
@@ -352,6 +399,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    run_holds (run_id, hold_id) {
+        run_id -> Int4,
+        hold_id -> Int8,
+        outcome -> Text,
+    }
+}
+
+diesel::table! {
     run_log (id) {
         id -> Int8,
         run_id -> Int4,
@@ -389,6 +444,7 @@ diesel::table! {
         started_at -> Nullable<Timestamptz>,
         finished_at -> Nullable<Timestamptz>,
         applied_at -> Nullable<Timestamptz>,
+        consequences -> Jsonb,
     }
 }
 
@@ -448,6 +504,7 @@ diesel::table! {
 
 diesel::allow_tables_to_appear_in_same_query!(
     accounts,
+    approvals,
     associations,
     audit,
     blobs,
@@ -456,10 +513,12 @@ diesel::allow_tables_to_appear_in_same_query!(
     connectors,
     decisions,
     entity_types,
+    exclusions,
     extraction_files,
     extractions,
     group_closure,
     groups,
+    holds,
     installation,
     job_slots,
     jobs,
@@ -474,6 +533,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     profile_fields,
     resources,
     resources_history,
+    run_holds,
     run_log,
     runs,
     sessions,

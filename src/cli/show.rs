@@ -166,6 +166,9 @@ impl fmt::Display for Text<'_> {
         for cause in &run.causes {
             writeln!(f, "  likely cause: {}", cause.message)?;
         }
+        for consequence in &run.consequences {
+            writeln!(f, "  consequence: {}", consequence.message)?;
+        }
         for error in &run.outcome.errors {
             writeln!(f, "  {error}")?;
         }
@@ -178,7 +181,8 @@ fn next_step(run: &RunReport) -> String {
     match run.state {
         RunState::Blocked => {
             format!(
-                "Nothing has been written. `muster resume {id}` applies exactly this, `muster discard {id}` refuses it."
+                "Nothing has been written. `muster resume {id}` applies exactly this, `--without` leaves some of it out, \
+                 `muster hold {id}` refuses some and remembers it, `muster discard {id}` refuses it all."
             )
         }
         RunState::Ready if run.change_set_digest.is_some() => {

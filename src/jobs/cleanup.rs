@@ -5,7 +5,7 @@ use super::stop::Stop;
 use crate::db::{Db, DbConnection, DbError};
 use crate::document;
 use crate::model::settings::{self, Retention};
-use crate::model::{extraction, job_slot, partition, purge};
+use crate::model::{extraction, hold, job_slot, partition, purge};
 use crate::pipeline::people::graces;
 use crate::store::{Store, StoreError};
 use chrono::{DateTime, Days, TimeDelta, Utc};
@@ -69,6 +69,7 @@ pub async fn clean_regularly(db: Db, store: Store, queue: Queue, stop: Stop) {
             let now = job_slot::clock(&mut conn)?;
             ensure_months(&mut conn, now)?;
             graces::end(&mut conn, now)?;
+            hold::end_due(&mut conn, now)?;
             clean(&mut conn, &store, now)
         })
         .await;

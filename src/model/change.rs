@@ -5,9 +5,10 @@ use super::guard::Operation;
 use super::run::Run;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Integer, Jsonb, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, Text};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// One change, as pages and `show --changes` list it.
 #[derive(Debug, Clone, PartialEq, Serialize, QueryableByName)]
@@ -92,8 +93,21 @@ pub struct ChangeFilter {
     pub property: Option<String>,
     /// The beginning of the key.
     pub key: Option<String>,
+    /// The whole key is meant, not its beginning.
+    pub exact: bool,
     /// The [`Change::cursor`] of the last one seen.
     pub after: Option<String>,
+    /// Only those with one of these [`Change::cursor`]s; empty: all.
+    pub only: Vec<String>,
+}
+
+/// Changes that a person has chosen from those of a run.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Single ones, by [`Change::cursor`].
+    pub single: Vec<String>,
+    /// All that match one of these.
+    pub filters: Vec<ChangeFilter>,
 }
 
 /// How many changes of each operation a scope has, and of which properties.
@@ -121,6 +135,7 @@ pub fn page(connection: &mut PgConnection, run: &Run, filter: &ChangeFilter, lim
             left join entity_types e on e.id = c.entity_type_id
             left join associations a on a.id = c.association_id
            where c.run_id = $1 and c.seq > $6 and {CONDITIONS}
+             and ($9 is null or 'a' || lpad(c.seq::text, 12, '0') = any($9))
            order by c.seq limit $7)"
     )];
     sources.extend(whole.questions());
@@ -137,12 +152,76 @@ pub fn page(connection: &mut PgConnection, run: &Run, filter: &ChangeFilter, lim
     .bind::<Nullable<Text>, _>(filter.scope.as_deref())
     .bind::<Nullable<Text>, _>(filter.operation.map(Operation::as_str))
     .bind::<Nullable<Text>, _>(filter.property.as_deref())
-    .bind::<Nullable<Text>, _>(filter.key.as_deref().map(|key| format!("{}%", like(key))))
+    .bind::<Nullable<Text>, _>(pattern(filter))
     .bind::<BigInt, _>(listed_after)
     .bind::<BigInt, _>(limit)
     .bind::<Text, _>(seen)
+    .bind::<Nullable<Array<Text>>, _>((!filter.only.is_empty()).then_some(&filter.only))
     .load(connection)
 }
+
+/// What the key has to be like.
+fn pattern(filter: &ChangeFilter) -> Option<String> {
+    filter.key.as_deref().map(|key| format!("{}{}", like(key), if filter.exact { "" } else { "%" }))
+}
+
+/// The chosen changes, each once, in the order of the list: at most `limit`, and one more if there are more.
+pub fn chosen(
+    connection: &mut PgConnection,
+    run: &Run,
+    selection: &Selection,
+    limit: usize,
+) -> QueryResult<Vec<Change>> {
+    let mut filters = selection.filters.clone();
+    if !selection.single.is_empty() {
+        filters.push(ChangeFilter { only: selection.single.clone(), ..ChangeFilter::default() });
+    }
+    let mut chosen = BTreeMap::new();
+    for mut filter in filters {
+        while chosen.len() <= limit {
+            let changes = page(connection, run, &filter, 5000)?;
+            let Some(last) = changes.last() else { break };
+            filter.after = Some(last.cursor.clone());
+            chosen.extend(changes.into_iter().map(|change| (change.cursor.clone(), change)));
+        }
+    }
+    Ok(chosen.into_values().take(limit + 1).collect())
+}
+
+/// How many changes match, up to a million.
+pub fn count(connection: &mut PgConnection, run: &Run, filter: &ChangeFilter) -> QueryResult<u64> {
+    #[derive(QueryableByName)]
+    struct Count {
+        #[diesel(sql_type = BigInt)]
+        count: i64,
+    }
+    let whole = WholeScopes::of(connection, run)?;
+    let mut sources = vec![format!(
+        "(select '' from changes c left join entity_types e on e.id = c.entity_type_id
+                                   left join associations a on a.id = c.association_id
+           where c.run_id = $1 and $6 = 0 and {CONDITIONS} limit $7)"
+    )];
+    sources
+        .extend(whole.questions().map(|question| format!("(select cursor from ({question}) whole ({WHOLE_COLUMNS}))")));
+    let count: Count = diesel::sql_query(format!(
+        "select count(*) as count from ({}) changes where $8 = 'a0' and $9 is null",
+        sources.join(" union all ")
+    ))
+    .bind::<Integer, _>(run.id.0)
+    .bind::<Nullable<Text>, _>(filter.scope.as_deref())
+    .bind::<Nullable<Text>, _>(filter.operation.map(Operation::as_str))
+    .bind::<Nullable<Text>, _>(filter.property.as_deref())
+    .bind::<Nullable<Text>, _>(pattern(filter))
+    .bind::<BigInt, _>(0)
+    .bind::<BigInt, _>(1_000_000)
+    .bind::<Text, _>("a0")
+    .bind::<Nullable<Array<Text>>, _>(None::<Vec<String>>)
+    .get_result(connection)?;
+    Ok(count.count.unsigned_abs())
+}
+
+const WHOLE_COLUMNS: &str = "entity_type, association, key, to_key, before_to_key, operation, before, after, line, \
+                             resource_id, person_id, new_person, cursor";
 
 /// Updates by entity type and property, the most first.
 pub fn properties(connection: &mut PgConnection, run: &Run) -> QueryResult<Vec<PropertyCount>> {
@@ -225,7 +304,8 @@ impl WholeScopes {
         let conditions = format!(
             "r.run_id = $1 and ($2 is null or $2 = '{name}') and ($3 is null or $3 = 'insert')
                and ($4 is null or r.attributes ? $4) and ($5 is null or r.key like $5)
-               and r.id > case when $8 like '{prefix}%' then substr($8, 11)::bigint else 0 end"
+               and r.id > case when $8 like '{prefix}%' then substr($8, 11)::bigint else 0 end
+               and ($9 is null or '{prefix}' || lpad(r.id::text, 19, '0') = any($9))"
         );
         let columns = format!(
             "'{name}', null, r.key, null, null, 'insert', null::jsonb, r.attributes, r.line, r.id, r.person_id,
@@ -248,7 +328,9 @@ impl WholeScopes {
         let conditions = format!(
             "l.run_id = $1 and ($2 is null or $2 = '{name}') and ($3 is null or $3 = 'insert') and $4 is null
                and (l.from_id, l.to_id) > (case when $8 like '{prefix}%' then substr($8, 11, 19)::bigint else 0 end,
-                                           case when $8 like '{prefix}%' then substr($8, 30, 19)::bigint else 0 end)"
+                                           case when $8 like '{prefix}%' then substr($8, 30, 19)::bigint else 0 end)
+               and ($9 is null
+                    or '{prefix}' || lpad(l.from_id::text, 19, '0') || lpad(l.to_id::text, 19, '0') = any($9))"
         );
         let mut ends = format!(
             "(select l.from_id, l.to_id from {table_name} l where {conditions} order by l.from_id, l.to_id limit $7)"
@@ -287,6 +369,6 @@ impl WholeScopes {
 }
 
 /// Text that stands for itself in a LIKE pattern.
-fn like(text: &str) -> String {
+pub fn like(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }

@@ -11,6 +11,7 @@ pub use finish::{finish, finish_alone};
 pub use take::{claim, fence, give_back};
 
 use super::cause::Cause;
+use super::consequence::Consequence;
 use super::counters::Counters;
 use super::guard::Breach;
 use super::run::{RunId, Stage};
@@ -104,6 +105,10 @@ pub struct Prepared {
     pub breaches: Vec<Breach>,
     /// Why they probably were.
     pub causes: Vec<Cause>,
+    /// Who approved all of it beforehand: then guards do not stop it.
+    pub approved_by: Option<String>,
+    /// What would become of others.
+    pub consequences: Vec<Consequence>,
     /// Rows read.
     pub rows: u64,
 }

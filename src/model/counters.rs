@@ -17,6 +17,22 @@ pub struct Counters {
     pub problems: BTreeMap<String, u64>,
 }
 
+impl Counters {
+    /// All changes of resources and links.
+    pub fn changes(&self) -> u64 {
+        let resources =
+            self.entity_types.iter().map(|one| one.inserted + one.updated + one.deleted + one.deleted_by_command);
+        let links = self.associations.iter().map(|one| one.inserted + one.updated + one.deleted);
+        resources.chain(links).sum()
+    }
+
+    /// All changes that were left out.
+    pub fn withheld(&self) -> u64 {
+        let resources = self.entity_types.iter().map(|one| one.withheld + one.withheld_deletes);
+        resources.chain(self.associations.iter().map(|one| one.withheld)).sum()
+    }
+}
+
 /// Rows of one entity type. They balance: see [`EntityTypeCounters::balances`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -46,6 +62,8 @@ pub struct EntityTypeCounters {
     pub out_of_scope: u64,
     /// Rows whose change is held or excluded.
     pub withheld: u64,
+    /// Deletes by absence that are held or excluded (these are no rows read).
+    pub withheld_deletes: u64,
     /// Rows of persons that were anonymized.
     pub suppressed: u64,
     /// Resources stored before the run: the base of percentages.
@@ -82,6 +100,8 @@ pub struct AssociationCounters {
     pub deleted: u64,
     /// Pairs whose end does not exist.
     pub rejected: u64,
+    /// Changes that are held or excluded, and pairs that need a record which is.
+    pub withheld: u64,
     /// Links stored before the run.
     pub stored: u64,
 }

@@ -1,8 +1,14 @@
-//! A decision of a person about a run: resume, discard, cancel, retry. Who decided what, when and with which words
-//! stays on the run; the audit log has it too.
+//! A decision of a person about a run: resume, resume without, hold, discard, cancel, retry. Who decided what, when, with
+//! which words and over which figures stays on the run; the audit log has it too.
 
+mod without;
+
+pub use without::{LeftOut, Most, Rest, Without, leave_out};
+
+use super::approval;
 use super::audit;
 use super::claim::{Enqueue, FinishError, reset_preparation};
+use super::json::Json;
 use super::lease;
 use super::run::{self, Run, RunId, RunState, Stage, TaskState};
 use super::run_log::{self, Level};
@@ -14,10 +20,10 @@ use diesel::result::{DatabaseErrorKind, Error};
 use std::time::Duration;
 
 /// A decision as it stands in the database.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable)]
 #[diesel(table_name = decisions, check_for_backend(diesel::pg::Pg))]
 pub struct Decision {
-    /// `resume`, `discard`, `cancel` or `retry`.
+    /// `resume`, `resume_without`, `hold`, `discard`, `cancel` or `retry`.
     pub decision: String,
     /// The account.
     pub decided_by: String,
@@ -27,6 +33,8 @@ pub struct Decision {
     pub digest: Option<String>,
     /// The words that were given.
     pub comment: Option<String>,
+    /// The figures: `changes` seen, `left_out`, `held_until`.
+    pub detail: Json<serde_json::Value>,
 }
 
 /// Who decides, and with which words.
@@ -57,10 +65,10 @@ pub enum DecisionError {
     /// The change set is not the one that was looked at.
     #[error("the changes of run {0} are no longer those you looked at; look again, then decide")]
     OtherChanges(RunId),
-    /// The connector was edited meanwhile.
+    /// The connector was edited meanwhile: the run is being prepared anew with what is in use now.
     #[error(
         "run {run} was prepared with version {prepared} of the connector's configuration; version {now} is in use \
-         now. Discard the run and start a new one"
+         now. It is being prepared anew with that, look at it again then"
     )]
     ConfigurationMoved {
         /// The run.
@@ -69,6 +77,19 @@ pub enum DecisionError {
         prepared: i32,
         /// The version in use.
         now: i32,
+    },
+    /// Nothing was chosen, or nothing that is there matches.
+    #[error("no change of run {0} matches; nothing was left out, nothing was decided")]
+    NothingChosen(RunId),
+    /// More was chosen than can be left out.
+    #[error(
+        "more than {most} changes match; that many are not left out of a run. Discard run {run}, or narrow the filter"
+    )]
+    TooMany {
+        /// The run.
+        run: RunId,
+        /// The most there may be.
+        most: Most,
     },
     /// Another run was applied meanwhile: this one is being prepared anew.
     #[error("another run was applied since run {0} was prepared; it is being prepared anew, look at it again then")]
@@ -113,8 +134,9 @@ pub fn of(conn: &mut PgConnection, run: RunId) -> QueryResult<Vec<Decision>> {
 }
 
 /// Applies the change set that was looked at, `seen` being its digest: of a blocked run, or of a dry run or single
-/// preparation that stands ready. If the connector's state moved meanwhile, the run is prepared anew and the answer is
-/// [`DecisionError::PreparesAnew`].
+/// preparation that stands ready. If the connector's state or its configuration moved meanwhile, the run is prepared
+/// anew instead and the answer is [`DecisionError::PreparesAnew`] or [`DecisionError::ConfigurationMoved`]. With an
+/// edited configuration it then waits for another look, whatever comes out.
 pub fn resume(
     conn: &mut PgConnection,
     id: RunId,
@@ -122,40 +144,89 @@ pub fn resume(
     by: &Decider<'_>,
     enqueue: &Enqueue,
 ) -> Result<(), DecisionError> {
-    let applies = exclusively(conn, id, |conn, run| {
-        let decidable = run.state == RunState::Blocked || (run.state == RunState::Ready && run.standalone);
-        let digest = match &run.change_set_digest {
-            Some(digest) if decidable => digest,
-            _ => return Err(impossible(&run, "resumed; only a run that is blocked, or a dry run that is ready, can")),
-        };
-        if digest != seen {
-            return Err(DecisionError::OtherChanges(run.id));
-        }
-        let (state_version, configuration_version): (i64, i32) = connectors::table
-            .find(run.connector_id)
-            .select((connectors::state_version, connectors::configuration_version))
-            .for_no_key_update()
-            .first(conn)?;
-        if configuration_version != run.configuration_version {
-            let (prepared, now) = (run.configuration_version, configuration_version);
-            return Err(DecisionError::ConfigurationMoved { run: run.id, prepared, now });
-        }
-        record(conn, &run, "resume", by)?;
-        let applies = run.state_version == Some(state_version);
-        if applies {
-            become_at_work(conn, &run, RunState::Ready, false)?;
-            pending_task(conn, run.id, Stage::Synchronize)?;
-            tell(conn, &run, Stage::Synchronize, "resumed-run", &format!("resumed by {}", by.name))?;
-        } else {
-            reset_preparation(conn, &run)?;
-            become_at_work(conn, &run, RunState::Preparing, run.standalone)?;
-            let message = "another run was applied since; preparing anew";
-            tell(conn, &run, Stage::Prepare, "prepare-again", message)?;
+    let moved = exclusively(conn, id, |conn, run| {
+        let moved = seen_and_decidable(conn, &run, seen)?;
+        record(conn, &run, "resume", by, figures(&run))?;
+        match moved {
+            None => {
+                become_at_work(conn, &run, RunState::Ready, false)?;
+                pending_task(conn, run.id, Stage::Synchronize)?;
+                tell(conn, &run, Stage::Synchronize, "resumed-run", &format!("resumed by {}", by.name))?;
+            }
+            Some(moved) => {
+                if let Moved::Configuration { .. } = moved {
+                    approval::give(conn, &run, by.name, Some(moved.why()))?;
+                }
+                prepare_anew(conn, &run, moved, run.standalone)?;
+            }
         }
         enqueue(conn, run.id, Duration::ZERO)?;
-        Ok(applies)
+        Ok(moved)
     })?;
-    if applies { Ok(()) } else { Err(DecisionError::PreparesAnew(id)) }
+    match moved {
+        None => Ok(()),
+        Some(Moved::State) => Err(DecisionError::PreparesAnew(id)),
+        Some(Moved::Configuration { prepared, now }) => {
+            Err(DecisionError::ConfigurationMoved { run: id, prepared, now })
+        }
+    }
+}
+
+/// What is no longer as it was when a run was prepared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moved {
+    /// The connector's state: another run was applied.
+    State,
+    /// Its configuration was edited.
+    Configuration { prepared: i32, now: i32 },
+}
+
+impl Moved {
+    fn why(self) -> &'static str {
+        match self {
+            Self::State => "another run was applied since it was looked at",
+            Self::Configuration { .. } => "the connector's configuration was edited since it was looked at",
+        }
+    }
+}
+
+/// That the run waits for a decision and its changes are the ones that were seen; and what moved meanwhile. The
+/// connector stays locked, so that nothing moves between this look and the decision.
+fn seen_and_decidable(conn: &mut PgConnection, run: &Run, seen: &str) -> Result<Option<Moved>, DecisionError> {
+    let decidable = run.state == RunState::Blocked || (run.state == RunState::Ready && run.standalone);
+    let digest = match &run.change_set_digest {
+        Some(digest) if decidable => digest,
+        _ => return Err(impossible(run, "resumed; only a run that is blocked, or a dry run that is ready, can")),
+    };
+    if digest != seen {
+        return Err(DecisionError::OtherChanges(run.id));
+    }
+    let (state_version, now): (i64, i32) = connectors::table
+        .find(run.connector_id)
+        .select((connectors::state_version, connectors::configuration_version))
+        .for_no_key_update()
+        .first(conn)?;
+    Ok(if now != run.configuration_version {
+        Some(Moved::Configuration { prepared: run.configuration_version, now })
+    } else {
+        (run.state_version != Some(state_version)).then_some(Moved::State)
+    })
+}
+
+/// Sends the run back to prepare because something moved, with the configuration that is in use.
+fn prepare_anew(conn: &mut PgConnection, run: &Run, moved: Moved, standalone: bool) -> Result<(), DecisionError> {
+    reset_preparation(conn, run)?;
+    if let Moved::Configuration { now, .. } = moved {
+        diesel::update(runs::table.find(run.id)).set(runs::configuration_version.eq(now)).execute(conn)?;
+    }
+    become_at_work(conn, run, RunState::Preparing, standalone)?;
+    tell(conn, run, Stage::Prepare, "prepare-again", &format!("{}; preparing anew", moved.why()))?;
+    Ok(())
+}
+
+/// What a decision is about, in figures.
+fn figures(run: &Run) -> serde_json::Value {
+    serde_json::json!({ "changes": run.counters.changes() })
 }
 
 /// Refuses the change set of a blocked run, or of a dry run or single preparation that stands ready. Nothing is written.
@@ -164,7 +235,7 @@ pub fn discard(conn: &mut PgConnection, id: RunId, by: &Decider<'_>) -> Result<(
         if !(run.state == RunState::Blocked || (run.state == RunState::Ready && run.standalone)) {
             return Err(impossible(&run, "discarded; only a run that waits for a decision can"));
         }
-        record(conn, &run, "discard", by)?;
+        record(conn, &run, "discard", by, figures(&run))?;
         end(conn, &run, RunState::Discarded)?;
         tell(conn, &run, Stage::Prepare, "discarded-run", &format!("discarded by {}", by.name))?;
         Ok(())
@@ -178,7 +249,7 @@ pub fn cancel(conn: &mut PgConnection, id: RunId, by: &Decider<'_>) -> Result<Ca
         let told = conn.transaction(|conn| {
             let told = lease::ask_cancel(conn, id, by.name)?;
             if told {
-                record(conn, &seen, "cancel", by)?;
+                record(conn, &seen, "cancel", by, serde_json::json!({}))?;
                 run_log::notify(conn, id)?;
             }
             QueryResult::Ok(told)
@@ -193,10 +264,10 @@ pub fn cancel(conn: &mut PgConnection, id: RunId, by: &Decider<'_>) -> Result<Ca
         }
         // Claimed between our two looks: then its worker is told after all.
         if lease::ask_cancel(conn, id, by.name)? {
-            record(conn, &run, "cancel", by)?;
+            record(conn, &run, "cancel", by, serde_json::json!({}))?;
             return Ok(Cancelled::WorkerTold);
         }
-        record(conn, &run, "cancel", by)?;
+        record(conn, &run, "cancel", by, serde_json::json!({}))?;
         let stage = run.next_stage().unwrap_or(Stage::Export);
         diesel::update(tasks::table.find((run.id, stage))).set(tasks::state.eq(TaskState::Cancelled)).execute(conn)?;
         end(conn, &run, RunState::Cancelled)?;
@@ -222,7 +293,7 @@ pub fn retry(conn: &mut PgConnection, id: RunId, by: &Decider<'_>, enqueue: &Enq
         if let Some(newer) = newer {
             return Err(DecisionError::Outdated { run: run.id, newer });
         }
-        record(conn, &run, "retry", by)?;
+        record(conn, &run, "retry", by, serde_json::json!({}))?;
         let state = match stage {
             Stage::Export => RunState::Queued,
             Stage::Prepare => RunState::Preparing,
@@ -304,7 +375,13 @@ fn pending_task(conn: &mut PgConnection, run: RunId, stage: Stage) -> QueryResul
         .map(drop)
 }
 
-fn record(conn: &mut PgConnection, run: &Run, decision: &str, by: &Decider<'_>) -> QueryResult<()> {
+fn record(
+    conn: &mut PgConnection,
+    run: &Run,
+    decision: &str,
+    by: &Decider<'_>,
+    mut detail: serde_json::Value,
+) -> QueryResult<()> {
     diesel::insert_into(decisions::table)
         .values((
             decisions::run_id.eq(run.id),
@@ -312,9 +389,11 @@ fn record(conn: &mut PgConnection, run: &Run, decision: &str, by: &Decider<'_>) 
             decisions::decided_by.eq(by.name),
             decisions::digest.eq(&run.change_set_digest),
             decisions::comment.eq(by.comment),
+            decisions::detail.eq(&detail),
         ))
         .execute(conn)?;
-    let detail = serde_json::json!({ "digest": run.change_set_digest, "comment": by.comment });
+    detail["digest"] = serde_json::json!(run.change_set_digest);
+    detail["comment"] = serde_json::json!(by.comment);
     audit::record(conn, by.name, decision, &format!("run {}", run.id), detail)
 }
 

@@ -228,6 +228,8 @@ pub enum GuardName {
     Rejects,
     /// Unmapped columns vanished, or the order changed.
     Header,
+    /// What was approved beforehand is not all that would be done.
+    Approval,
 }
 
 /// One guard that a run has exceeded: what, where, limit, actual, base, in figures and in words.

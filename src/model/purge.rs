@@ -32,6 +32,7 @@ pub fn pending_schemas(conn: &mut PgConnection) -> QueryResult<Vec<String>> {
              and not exists (
                select from leases
                 where nspname = format('run_%s_%s', run_id, epoch) and leased_until > clock_timestamp())
+             and not exists (select from approvals where pending_schema = nspname)
              and not exists (
                select from runs
                 where pending_schema = nspname

@@ -2,6 +2,7 @@
 
 use super::cause::Cause;
 use super::connector;
+use super::consequence::Consequence;
 use super::counters::{AssociationCounters, Counters, EntityTypeCounters};
 use super::guard::Breach;
 use super::problem::ProblemCode;
@@ -47,6 +48,8 @@ pub struct RunReport {
     pub breaches: Vec<Breach>,
     /// Why they probably were.
     pub causes: Vec<Cause>,
+    /// What would become of others: groups left empty, people without a manager, …
+    pub consequences: Vec<Consequence>,
     /// Problems by reason code.
     pub problems: BTreeMap<&'static str, u64>,
     /// The whole in the figures that other systems of this trade give.
@@ -86,6 +89,8 @@ pub struct EntityTypeReport {
     pub duplicates_dropped: u64,
     pub out_of_scope: u64,
     pub withheld: u64,
+    /// Deletions by absence that are left out; they are no rows read.
+    pub withheld_deletes: u64,
     pub suppressed: u64,
 }
 
@@ -98,6 +103,7 @@ pub struct AssociationReport {
     pub updated: u64,
     pub deleted: u64,
     pub rejected: u64,
+    pub withheld: u64,
 }
 
 /// What happens to persons.
@@ -169,6 +175,7 @@ pub fn report(run: Run, connector: String, tasks: &[Task], now: DateTime<Utc>) -
         outcome: outcome(&run, tasks, now),
         breaches: run.breaches.0,
         causes: run.causes.0,
+        consequences: run.consequences.0,
     }
 }
 
@@ -198,6 +205,7 @@ impl EntityTypeReport {
             duplicates_dropped: counts.duplicates_dropped,
             out_of_scope: counts.out_of_scope,
             withheld: counts.withheld,
+            withheld_deletes: counts.withheld_deletes,
             suppressed: counts.suppressed,
         }
     }
@@ -211,6 +219,7 @@ impl AssociationReport {
             updated: counts.updated,
             deleted: counts.deleted,
             rejected: counts.rejected,
+            withheld: counts.withheld,
         }
     }
 }

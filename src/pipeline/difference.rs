@@ -21,6 +21,7 @@ pub mod records;
 pub mod rows;
 pub mod scan;
 pub mod unique;
+pub mod withhold;
 
 use super::mapping::Mapper;
 use super::pending::Pending;
@@ -32,7 +33,8 @@ use crate::store::Store;
 use change_set::ChangeSet;
 use diesel::pg::PgConnection;
 use keys::{Keys, Slot};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use withhold::Withholding;
 
 /// What every pass works with.
 pub struct Work<'a> {
@@ -46,6 +48,8 @@ pub struct Work<'a> {
     pub pending: &'a Pending,
     /// The change set.
     pub changes: ChangeSet<'a>,
+    /// What it leaves out.
+    pub withholding: Withholding,
     /// What the page sees meanwhile.
     pub progress: &'a Progress,
 }
@@ -76,6 +80,8 @@ pub struct Scope<'a> {
     pub owns_pairs: bool,
     /// The id of the next new resource.
     pub next_id: i64,
+    /// Digests of unique values that records whose change is left out would hold: references to them are no problems.
+    pub withheld_values: HashSet<u128>,
 }
 
 impl Scope<'_> {

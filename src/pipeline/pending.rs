@@ -38,10 +38,16 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Makes the schema, empty, and throws away what earlier claims of the run left behind.
-    pub fn create(connection: &mut PgConnection, claim: &Claim, database_url: &str) -> QueryResult<Self> {
+    /// Makes the schema, empty, and throws away what earlier claims of the run left behind, but for `seen`: what was
+    /// looked at and approved.
+    pub fn create(
+        connection: &mut PgConnection,
+        claim: &Claim,
+        database_url: &str,
+        seen: Option<&str>,
+    ) -> QueryResult<Self> {
         let schema = claim.pending_schema();
-        drop_of_run(connection, claim.run.0)?;
+        drop_of_run(connection, claim.run.0, seen)?;
         connection.batch_execute(&format!(
             "create schema {schema};
              create unlogged table {schema}.changes (like changes including defaults);
@@ -171,8 +177,8 @@ pub fn unique_indexes<'p>(table: &str, entity_type: i32, unique: impl Iterator<I
         .collect()
 }
 
-/// Drops every schema that claims of this run have made.
-pub fn drop_of_run(connection: &mut PgConnection, run: i32) -> QueryResult<()> {
+/// Drops every schema that claims of this run have made, but for one.
+pub fn drop_of_run(connection: &mut PgConnection, run: i32, kept: Option<&str>) -> QueryResult<()> {
     #[derive(QueryableByName)]
     struct Name {
         #[diesel(sql_type = diesel::sql_types::Text)]
@@ -182,7 +188,9 @@ pub fn drop_of_run(connection: &mut PgConnection, run: i32) -> QueryResult<()> {
         .bind::<diesel::sql_types::Text, _>(format!("run\\_{run}\\_%"))
         .load(connection)?;
     for Name { name } in names {
-        connection.batch_execute(&format!("drop schema if exists {name} cascade"))?;
+        if Some(name.as_str()) != kept {
+            connection.batch_execute(&format!("drop schema if exists {name} cascade"))?;
+        }
     }
     Ok(())
 }

@@ -60,26 +60,32 @@ pub fn authority(
     Ok(Authority::new(sources, orders))
 }
 
-/// What a change set would do to persons that exist. Persons to be made are counted by the correlation.
+/// What a change set would do to persons that exist, and which of `watched` would be blocked or removed. Persons to be
+/// made are counted by the correlation.
 pub fn forecast(
     connection: &mut PgConnection,
     authority: &Authority,
     world: &World<'_>,
     run: i32,
     now: DateTime<Utc>,
+    watched: &[i64],
     progress: &Progress,
-) -> Result<PersonCounters, TaskError> {
-    let mut counters = PersonCounters::default();
+) -> Result<(PersonCounters, Vec<i64>), TaskError> {
+    let (mut counters, mut struck) = (PersonCounters::default(), Vec::new());
     households::each(connection, authority, world, progress, BATCH, |_, households| {
         for household in households {
             if let Some(before) = &household.before {
                 let fate = authority.decide(Some(before), &household.testimonies, &household.missing, run, now);
+                let standing = counters.blocked + counters.deleted;
                 count(&mut counters, Some(before), &fate, now);
+                if counters.blocked + counters.deleted > standing && watched.contains(&household.person) {
+                    struck.push(household.person);
+                }
             }
         }
         Ok(())
     })?;
-    Ok(counters)
+    Ok((counters, struck))
 }
 
 /// Writes what follows for the persons that a change set touches, after its resources were written.

@@ -1,13 +1,16 @@
 //! Prepare synchronization: from a sealed extraction to a frozen change set, its forecast and the guards' verdict. It
 //! writes nothing that anybody reads before its last, fenced transaction.
 
+mod approval;
 mod freeze;
-mod plan;
+pub mod plan;
 
 use super::causes;
+use super::consequences;
 use super::difference::change_set::ChangeSet;
 use super::difference::keys::flag;
 use super::difference::pairs;
+use super::difference::withhold::{self, Withholding};
 use super::difference::{Scope, Work, absent, links, marks, records, scan};
 use super::guards::{self, Evidence};
 use super::pending::{LoadError, Pending};
@@ -16,12 +19,14 @@ use super::people::{self, PeopleWorld};
 use super::progress::Progress;
 use super::{Context, TaskError};
 use crate::db;
+use crate::model;
 use crate::model::claim::{Claim, Ending, Prepared, finish};
 use crate::model::counters::{Counters, PersonCounters};
 use crate::model::entity_type::Represents;
 use crate::model::guard::Breach;
 use crate::model::partition;
 use diesel::Connection;
+use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
@@ -33,15 +38,19 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
     progress.begin("Reading the configuration", 0);
     let plan = Plan::load(&mut connection, claim)?;
     partition::ensure_months(&mut connection, plan.run.created_at.date_naive(), 1)?;
-    let pending = Pending::create(&mut connection, claim, &context.database_url)?;
+    let approval = model::approval::of(&mut connection, claim.run)?;
+    let seen = approval.as_ref().and_then(|approval| approval.pending_schema.clone());
+    let pending = Pending::create(&mut connection, claim, &context.database_url, seen.as_deref())?;
     let known_rejects = plan::known_rejects(&mut connection, &plan.connector)?;
     let today = plan.run.created_at.date_naive();
+    let withholding = Withholding::load(&mut connection, &plan.run)?;
     let mut work = Work {
         run: claim.run.0,
         connection: &mut connection,
         store: &context.store,
         pending: &pending,
         changes: ChangeSet::new(claim.run.0, today, &pending, known_rejects),
+        withholding,
         progress,
     };
     let mut scopes = plan.scopes(work.connection)?;
@@ -52,6 +61,7 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
         scan::stored(work.connection, scope, scope.file.rows)?;
         scan::read(work.store, scope, progress)?;
         absent::find(scope);
+        work.withholding.keep(scope);
     }
     for association in &mut associations {
         pairs::add_up(&mut work, association, &mut scopes)?;
@@ -71,6 +81,7 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
             + counters.suppressed;
         counters.unchanged = counters.read.saturating_sub(others);
     }
+    let (withheld, over) = work.withholding.settle(&scopes, &associations, true);
     let rows = scopes.iter().map(|scope| scope.counters.read).sum();
     let frozen = work.changes.finish()?;
     let mut counters = Counters {
@@ -79,12 +90,22 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
         persons,
         problems: frozen.problems,
     };
-    forecast(&mut connection, &plan, &pending, &scopes, &mut counters, progress)?;
+    let struck = forecast(&mut connection, &plan, &pending, &scopes, &mut counters, progress)?;
     drop(scopes);
 
-    let breaches = evaluate(&plan, counters.clone(), frozen.new_rejects);
+    let mut breaches = evaluate(&plan, counters.clone(), frozen.new_rejects);
     progress.begin("Freezing the change set", 0);
     freeze::fill_keys(&mut connection, &pending, &plan)?;
+    progress.begin("Looking for consequences", 0);
+    let consequences = consequences::work_out(&mut connection, &plan, &pending, &struck)?;
+    withhold::write(&mut connection, &pending.schema, claim.run.0, &withheld, &over)?;
+    let mut approved_by = None;
+    if let Some(approval) = approval {
+        match approval::not_covered(&mut connection, &plan, &pending, &approval, &counters.persons)? {
+            Some(breach) => breaches.insert(0, breach),
+            None => approved_by = Some(approval.approved_by),
+        }
+    }
     let causes = causes::explain(&breaches);
     let prepared = Prepared {
         state_version: plan.connector.state_version,
@@ -94,14 +115,21 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
         breaches,
         rows,
         causes,
+        approved_by,
+        consequences,
     };
     drop(frozen.connections);
     progress.go_on()?;
     connection.transaction(|connection| {
         freeze::publish(connection, &pending, claim)?;
         finish(connection, claim, Ending::Prepared(Box::new(prepared)), &context.enqueue)?;
-        Ok(())
-    })
+        Ok::<_, TaskError>(())
+    })?;
+    if let Some(schema) = seen {
+        // It was looked at, and is of no use any more. The clean-up finds it, should this fail.
+        let _ = connection.batch_execute(&format!("drop schema if exists {schema} cascade"));
+    }
+    Ok(())
 }
 
 /// Maps what has to be looked at, in the order of the document; returns what becomes of persons that are new.
@@ -159,6 +187,7 @@ fn reserve(connection: &mut PgConnection, sequence: &str, count: i64) -> QueryRe
     })
 }
 
+/// Works out what would become of persons; returns those with an account here who would be blocked or removed.
 fn forecast(
     connection: &mut PgConnection,
     plan: &Plan,
@@ -166,9 +195,9 @@ fn forecast(
     scopes: &[Scope<'_>],
     counters: &mut Counters,
     progress: &Progress,
-) -> Result<(), TaskError> {
+) -> Result<Vec<i64>, TaskError> {
     if !scopes.iter().any(|scope| scope.definition.represents == Represents::Users) {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let authority = people::authority(connection, &plan.connector, &plan.definition)?;
     let added: Vec<String> = scopes
@@ -182,10 +211,11 @@ fn forecast(
     diesel::sql_query(format!("analyze {changes}")).execute(connection)?;
     let world = PeopleWorld { changes: &changes, added: &added, applied: false };
     let now = db::now(connection)?;
-    let followed = people::forecast(connection, &authority, &world, plan.run.id.0, now, progress)?;
+    let watched = consequences::account_holders(connection)?;
+    let (followed, struck) = people::forecast(connection, &authority, &world, plan.run.id.0, now, &watched, progress)?;
     let PersonCounters { created, stored, .. } = counters.persons;
     counters.persons = PersonCounters { created, stored, ..followed };
-    Ok(())
+    Ok(struck)
 }
 
 fn evaluate(plan: &Plan, counters: Counters, new_rejects: std::collections::BTreeMap<String, u64>) -> Vec<Breach> {

@@ -1,5 +1,6 @@
 //! Whole runs, through the program: export → prepare synchronization → synchronize.
 
+mod consequences;
 mod directory_example;
 mod directory_faults;
 mod export;
@@ -8,3 +9,4 @@ mod hr_example;
 mod kills;
 mod several_sources;
 mod stored;
+mod withheld;

@@ -2,7 +2,9 @@
 
 use super::take::held;
 use super::{Claim, Ending, Enqueue, Failure, FinishError, Prepared};
+use crate::model::approval;
 use crate::model::counters::Counters;
+use crate::model::hold;
 use crate::model::json::Json;
 use crate::model::lease;
 use crate::model::run::{Run, RunState, Stage, TaskState};
@@ -94,12 +96,18 @@ fn prepared(conn: &mut PgConnection, run: &Run, prepared: &Prepared) -> QueryRes
             runs::counters.eq(Json(prepared.counters.clone())),
             runs::breaches.eq(Json(prepared.breaches.clone())),
             runs::causes.eq(Json(prepared.causes.clone())),
+            runs::consequences.eq(Json(prepared.consequences.clone())),
         ))
         .execute(conn)?;
-    if prepared.breaches.is_empty() {
+    approval::take(conn, run.id)?;
+    if prepared.breaches.is_empty() || prepared.approved_by.is_some() {
         end_task(conn, run, Stage::Prepare, TaskState::Completed, Some(prepared.rows))?;
-        let message = format!("{} changes prepared", changes_of(&prepared.counters));
+        let message = format!("{} changes prepared", prepared.counters.changes());
         log(conn, run, Stage::Prepare, Level::Info, "prepared", &message)?;
+        if let Some(by) = &prepared.approved_by {
+            let message = format!("all of it was approved by {by}; it is applied without asking again");
+            log(conn, run, Stage::Prepare, Level::Info, "approved-run", &message)?;
+        }
         return Ok(match run.standalone {
             true => After::rest(RunState::Ready, true),
             false => After::go_on(RunState::Ready),
@@ -115,13 +123,14 @@ fn prepared(conn: &mut PgConnection, run: &Run, prepared: &Prepared) -> QueryRes
 
 fn applied(conn: &mut PgConnection, run: &Run, counters: Counters) -> QueryResult<After> {
     let state = if counters.problems.is_empty() { RunState::Completed } else { RunState::CompletedWithProblems };
-    let changes = changes_of(&counters);
+    let changes = counters.changes();
     diesel::update(connectors::table.find(run.connector_id))
         .set((connectors::state_version.eq(connectors::state_version + 1), connectors::applied_run_id.eq(run.id)))
         .execute(conn)?;
     diesel::update(runs::table.find(run.id))
         .set((runs::counters.eq(Json(counters)), runs::applied_at.eq(now)))
         .execute(conn)?;
+    hold::end_over(conn, run.id)?;
     end_task(conn, run, Stage::Synchronize, TaskState::Completed, Some(changes))?;
     log(conn, run, Stage::Synchronize, Level::Info, "synchronized", &format!("{changes} changes applied"))?;
     Ok(After::rest(state, true))
@@ -168,6 +177,7 @@ pub fn reset_preparation(conn: &mut PgConnection, run: &Run) -> QueryResult<()> 
             runs::counters.eq(Json(Counters::default())),
             runs::breaches.eq(serde_json::json!([])),
             runs::causes.eq(serde_json::json!([])),
+            runs::consequences.eq(serde_json::json!([])),
         ))
         .execute(conn)
         .map(drop)
@@ -214,14 +224,4 @@ fn clock() -> SqlLiteral<Nullable<Timestamptz>> {
 
 fn log(conn: &mut PgConnection, run: &Run, stage: Stage, level: Level, event: &str, message: &str) -> QueryResult<()> {
     run_log::append(conn, run.id, stage, level, event, message)
-}
-
-/// How many changes the figures tell of.
-fn changes_of(counters: &Counters) -> u64 {
-    let resources = counters
-        .entity_types
-        .iter()
-        .map(|counts| counts.inserted + counts.updated + counts.deleted + counts.deleted_by_command);
-    let links = counters.associations.iter().map(|counts| counts.inserted + counts.updated + counts.deleted);
-    resources.chain(links).sum()
 }

@@ -4,6 +4,7 @@ use super::{Mode, RunId, RunState, Stage, TaskChoice, Trigger};
 use crate::model::cause::Cause;
 use crate::model::claim::Failure;
 use crate::model::connector::ConnectorId;
+use crate::model::consequence::Consequence;
 use crate::model::counters::Counters;
 use crate::model::guard::Breach;
 use crate::model::json::Json;
@@ -53,6 +54,8 @@ pub struct Run {
     pub breaches: Json<Vec<Breach>>,
     /// Why it probably did.
     pub causes: Json<Vec<Cause>>,
+    /// What would become of others: groups left empty, people without a manager, …
+    pub consequences: Json<Vec<Consequence>>,
     /// Why it failed.
     pub failure: Option<Json<Failure>>,
     /// When it was asked for.

@@ -34,6 +34,8 @@ pub mod flag {
     pub const UNKNOWN: u16 = 1 << 11;
     /// What it is linked with is gone, or found under another value.
     pub const FORCED: u16 = 1 << 13;
+    /// Its insert, update or delete is left out. A new one is `REJECTED` as well: it will not be there.
+    pub const WITHHELD: u16 = 1 << 14;
     /// Without a correlation.
     pub const NOBODY: u16 = 1 << 12;
 }

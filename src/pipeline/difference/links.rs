@@ -96,7 +96,9 @@ fn resolve_pairs(
         let value = row.values.get(to).unwrap_or_default().trim();
         let Some(slot) = scopes[owners].find(owner) else { continue };
         let entry = scopes[owners].keys.get(slot);
-        if is_ownerless(entry) {
+        if is_ownerless(entry) && entry.has(flag::WITHHELD) {
+            resolver.association.counters.withheld += 1;
+        } else if is_ownerless(entry) {
             ownerless(work, resolver.association, source_line(file, row.extraction_line), owner, value)?;
         }
         if value.is_empty() || !is_due(entry) {

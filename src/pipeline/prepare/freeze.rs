@@ -52,9 +52,11 @@ pub fn publish(connection: &mut PgConnection, pending: &Pending, claim: &Claim) 
     connection.batch_execute(&format!(
         "delete from changes where run_id = {run};
          delete from problems where run_id = {run};
+         delete from run_holds where run_id = {run};
          insert into changes select * from {schema}.changes order by seq;
          insert into problems select * from {schema}.problems order by seq;
-         drop table {schema}.changes, {schema}.problems, {schema}.ends, {schema}.end_keys"
+         insert into run_holds select * from {schema}.run_holds;
+         drop table {schema}.run_holds, {schema}.changes, {schema}.problems, {schema}.ends, {schema}.end_keys"
     ))?;
     Ok(())
 }

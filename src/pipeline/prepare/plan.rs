@@ -111,6 +111,7 @@ impl Plan {
                 pending: false,
                 owns_pairs: false,
                 next_id: 0,
+                withheld_values: HashSet::new(),
             });
         }
         Ok(scopes)

@@ -52,6 +52,7 @@ impl ChangesQuery {
             property: given(&self.property),
             key: given(&self.key),
             after: given(after),
+            ..ChangeFilter::default()
         }
     }
 

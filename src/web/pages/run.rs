@@ -366,6 +366,7 @@ pub fn decision_view(run: &Run) -> Option<DecisionView> {
         Some(GuardName::Volume) => "The number of rows has changed a lot",
         Some(GuardName::Rejects) => "Many records were rejected",
         Some(GuardName::Header) => "The columns have changed",
+        Some(GuardName::Approval) => "Look again: this is not only what you approved",
         None => "Dry run: ready to be applied",
     };
     Some(DecisionView {
@@ -436,6 +437,7 @@ fn breach_line(breach: &Breach) -> BreachLine {
         GuardName::Volume => "volume_percentage".into(),
         GuardName::Rejects => "reject_percentage".into(),
         GuardName::Header => "header".into(),
+        GuardName::Approval => "approval".into(),
     };
     BreachLine {
         guard,

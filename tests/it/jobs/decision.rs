@@ -1,6 +1,7 @@
 //! Decisions: bound to what was seen.
 
 use super::office::{Office, breach, exported};
+use muster::model::approval;
 use muster::model::claim::{Ending, Failure};
 use muster::model::decision::{self, Decider, DecisionError};
 use muster::model::run::{RunId, RunState, Stage};
@@ -36,13 +37,16 @@ fn another_digest_than_the_one_seen_is_refused() {
 }
 
 #[test]
-fn a_configuration_that_was_edited_since_is_refused() {
+fn a_configuration_that_was_edited_since_prepares_anew_with_the_new_one_and_is_looked_at_again() {
     let office = Office::new();
     let run = office.blocked(&office.connector("hr", "")).id;
     office.configure("hr", "complete_job = \"not_used\"");
     let refused = resume(&office, run, "sha256:00");
     assert!(matches!(refused, Err(DecisionError::ConfigurationMoved { prepared: 1, now: 2, .. })), "{refused:?}");
-    assert_eq!(office.run(run).state, RunState::Blocked);
+    let again = office.run(run);
+    assert_eq!((again.state, again.configuration_version, again.change_set_digest), (RunState::Preparing, 2, None));
+    let approval = approval::of(&mut office.connection(), run).unwrap().unwrap();
+    assert!(approval.look.unwrap().contains("configuration was edited"));
 }
 
 #[test]

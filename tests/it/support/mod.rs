@@ -8,3 +8,4 @@ pub mod reader;
 pub mod responder;
 pub mod site;
 pub mod town;
+pub mod works;

@@ -11,10 +11,11 @@ use crate::pipeline::difference::keys::{Slot, flag};
 use crate::pipeline::difference::pairs::Association;
 use crate::pipeline::difference::records::identity;
 use crate::pipeline::difference::scan::key_digest;
+use crate::pipeline::difference::withhold::{self, WithheldLinks};
 use crate::pipeline::difference::{Scope, Work};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Text};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Owners per question to the database.
 const BATCH: usize = 5000;
@@ -37,6 +38,10 @@ pub(super) struct Resolver<'r, 'a> {
     /// Wanted links of stored owners: owner, target.
     wanted: Vec<(Slot, i64)>,
     load: Option<CopyIn>,
+    /// Changes that are left out.
+    withheld: WithheldLinks,
+    /// Owners of a single link whose new target is left out: the link they have stays.
+    kept: HashSet<Slot>,
 }
 
 impl<'r, 'a> Resolver<'r, 'a> {
@@ -52,7 +57,9 @@ impl<'r, 'a> Resolver<'r, 'a> {
                 Some(ends.map(|&end| values_after(work, &scopes[end], &property)).collect::<Result<_, _>>()?)
             }
         };
-        Ok(Self { association, matches, owners: Vec::new(), wanted: Vec::new(), load: None })
+        let withheld = work.withholding.of_links(association, scopes);
+        let (owners, wanted, kept) = (Vec::new(), Vec::new(), HashSet::new());
+        Ok(Self { association, matches, owners, wanted, load: None, withheld, kept })
     }
 
     pub(super) fn owner(&mut self, slot: Slot) {
@@ -70,6 +77,12 @@ impl<'r, 'a> Resolver<'r, 'a> {
         place: &Place<'_>,
     ) -> Result<(), TaskError> {
         let Some(target) = self.target(scopes, value) else {
+            if self.is_withheld(scopes, value) {
+                self.association.counters.withheld += 1;
+                scopes[self.association.from].keys.get_mut(slot).set(self.association.open());
+                self.kept.insert(slot);
+                return Ok(());
+            }
             scopes[self.association.from].keys.get_mut(slot).set(self.association.open());
             return self.dangling(work, value, place);
         };
@@ -81,6 +94,17 @@ impl<'r, 'a> Resolver<'r, 'a> {
             self.load = Some(work.pending.load_links(self.association.id)?);
         }
         let owner = scopes[self.association.from].keys.get(slot).id;
+        let insert = LinkChange {
+            association: self.association.id,
+            operation: Some(Operation::Insert),
+            from: owner,
+            to: target,
+            before_to: None,
+        };
+        if self.withholds(work, &insert) {
+            scopes[self.association.from].keys.get_mut(slot).set(self.association.open());
+            return Ok(());
+        }
         if let Some(load) = &mut self.load {
             load.row(4)?.int8(owner).int8(target).int4(self.association.id).int4(work.run);
         }
@@ -114,6 +138,36 @@ impl<'r, 'a> Resolver<'r, 'a> {
         })
     }
 
+    /// Whether the value refers to a record whose insert or change is left out.
+    fn is_withheld(&self, scopes: &[Scope<'_>], value: &str) -> bool {
+        self.association.to.iter().any(|&end| {
+            let scope = &scopes[end];
+            let property = match &self.association.definition.match_property {
+                Some(name) => scope.mapper.properties().iter().find(|property| property.name() == name),
+                None => Some(scope.mapper.key_property()),
+            };
+            let reference = property.and_then(|property| property.reference(value).ok().flatten());
+            let Some(digest) = reference.map(|reference| key_digest(&reference)) else { return false };
+            match &self.matches {
+                Some(_) => scope.withheld_values.contains(&digest),
+                None => {
+                    scope.keys.find(digest).is_some_and(|slot| scope.keys.get(slot).has(flag::NEW | flag::WITHHELD))
+                }
+            }
+        })
+    }
+
+    /// Whether this change is left out; counts it and notes the holds that say so.
+    fn withholds(&mut self, work: &mut Work<'_>, change: &LinkChange) -> bool {
+        if self.withheld.is_empty() {
+            return false;
+        }
+        let Some(holds) = self.withheld.find(change) else { return false };
+        work.withholding.met(holds);
+        self.association.counters.withheld += 1;
+        true
+    }
+
     fn dangling(&mut self, work: &mut Work<'_>, value: &str, place: &Place<'_>) -> Result<(), TaskError> {
         self.association.counters.rejected += 1;
         let definition = self.association.definition;
@@ -136,12 +190,12 @@ impl<'r, 'a> Resolver<'r, 'a> {
         work.changes.problem(&problem, identity(&definition.name, whose.as_bytes()))
     }
 
-    pub(super) fn flush_if_full(&mut self, work: &mut Work<'_>, scopes: &[Scope<'_>]) -> Result<(), TaskError> {
+    pub(super) fn flush_if_full(&mut self, work: &mut Work<'_>, scopes: &mut [Scope<'_>]) -> Result<(), TaskError> {
         if self.owners.len() >= BATCH { self.compare(work, scopes) } else { Ok(()) }
     }
 
     /// Compares wanted links with stored ones, owner by owner.
-    fn compare(&mut self, work: &mut Work<'_>, scopes: &[Scope<'_>]) -> Result<(), TaskError> {
+    fn compare(&mut self, work: &mut Work<'_>, scopes: &mut [Scope<'_>]) -> Result<(), TaskError> {
         #[derive(QueryableByName)]
         struct Link {
             #[diesel(sql_type = BigInt)]
@@ -149,6 +203,10 @@ impl<'r, 'a> Resolver<'r, 'a> {
             #[diesel(sql_type = BigInt)]
             to_id: i64,
         }
+        // Only then it matters whether a link can stay.
+        let cares = !self.withheld.is_empty() || !self.kept.is_empty();
+        let gone = if cares { withhold::gone(self.association, scopes) } else { HashSet::new() };
+        let mut open = Vec::new();
         let keys = &scopes[self.association.from].keys;
         self.wanted.sort_unstable();
         self.wanted.dedup();
@@ -173,56 +231,75 @@ impl<'r, 'a> Resolver<'r, 'a> {
                     targets.insert(target);
                 }
                 let id = keys.get(owner).id;
-                self.differ(work, id, &stored.remove(&id).unwrap_or_default(), &targets)?;
+                let mut stored = stored.remove(&id).unwrap_or_default();
+                if self.kept.contains(&owner) && self.association.definition.cardinality.is_single_valued() {
+                    stored.retain(|target| gone.contains(target));
+                }
+                if self.differ(work, id, &stored, &targets, &gone)? {
+                    open.push(owner);
+                }
             }
+        }
+        let flag = self.association.open();
+        for owner in open {
+            scopes[self.association.from].keys.get_mut(owner).set(flag);
         }
         Ok(())
     }
 
+    /// Freezes what differs between stored and wanted links of an owner; whether anything of it is left out.
     fn differ(
         &mut self,
         work: &mut Work<'_>,
         owner: i64,
         stored: &BTreeSet<i64>,
         wanted: &BTreeSet<i64>,
-    ) -> Result<(), TaskError> {
-        let mut gone = stored.difference(wanted).copied();
-        let mut new = wanted.difference(stored).copied();
+        gone: &HashSet<i64>,
+    ) -> Result<bool, TaskError> {
+        let mut leaving = stored.difference(wanted).copied();
+        let mut coming = wanted.difference(stored).copied();
+        let association = self.association.id;
         let change = |operation, to, before_to| LinkChange {
-            association: self.association.id,
+            association,
             operation: Some(operation),
             from: owner,
             to,
             before_to,
         };
         let single = self.association.definition.cardinality.is_single_valued();
+        let mut left_out = false;
         loop {
-            let change = match (gone.next(), new.next()) {
-                (None, None) => return Ok(()),
-                (Some(before), Some(to)) if single => {
-                    self.association.counters.updated += 1;
-                    change(Operation::Update, to, Some(before))
-                }
-                (Some(before), Some(to)) => {
-                    self.association.counters.deleted += 1;
-                    self.association.counters.inserted += 1;
-                    work.changes.link(&change(Operation::Delete, before, None))?;
-                    change(Operation::Insert, to, None)
-                }
-                (Some(before), None) => {
-                    self.association.counters.deleted += 1;
-                    change(Operation::Delete, before, None)
-                }
-                (None, Some(to)) => {
-                    self.association.counters.inserted += 1;
-                    change(Operation::Insert, to, None)
-                }
+            let changes = match (leaving.next(), coming.next()) {
+                (None, None) => return Ok(left_out),
+                (Some(before), Some(to)) if single => [Some(change(Operation::Update, to, Some(before))), None],
+                (before, to) => [
+                    before.map(|before| change(Operation::Delete, before, None)),
+                    to.map(|to| change(Operation::Insert, to, None)),
+                ],
             };
-            work.changes.link(&change)?;
+            for change in changes.into_iter().flatten() {
+                // A link to what is gone can't stay, whoever wants it to.
+                let leads_nowhere = match change.operation {
+                    Some(Operation::Delete) => gone.contains(&change.to),
+                    _ => change.before_to.is_some_and(|before| gone.contains(&before)),
+                };
+                if !leads_nowhere && self.withholds(work, &change) {
+                    left_out = true;
+                    continue;
+                }
+                let counters = &mut self.association.counters;
+                match change.operation {
+                    Some(Operation::Insert) => counters.inserted += 1,
+                    Some(Operation::Update) => counters.updated += 1,
+                    Some(Operation::Delete) => counters.deleted += 1,
+                    None => {}
+                }
+                work.changes.link(&change)?;
+            }
         }
     }
 
-    pub(super) fn finish(mut self, work: &mut Work<'_>, scopes: &[Scope<'_>]) -> Result<(), TaskError> {
+    pub(super) fn finish(mut self, work: &mut Work<'_>, scopes: &mut [Scope<'_>]) -> Result<(), TaskError> {
         if let Some(load) = self.load.take() {
             let rows = load.rows();
             work.progress.begin(format!("Indexing {}", self.association.definition.title()), 0);

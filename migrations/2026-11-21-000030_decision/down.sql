@@ -1,0 +1,3 @@
+drop table approvals, exclusions, run_holds, holds;
+alter table runs drop column consequences;
+alter table decisions drop column detail;
