@@ -22,7 +22,6 @@ mod filter;
 mod follow;
 mod holds;
 mod input;
-mod lines;
 mod logging;
 mod migrate;
 mod output;

@@ -5,6 +5,7 @@ mod id;
 pub mod account;
 pub mod amount;
 pub mod approval;
+pub mod as_of;
 pub mod association;
 pub mod audit;
 pub mod cause;

@@ -195,6 +195,21 @@ diesel::table! {
 }
 
 diesel::table! {
+    groups_history (id, valid_to) {
+        id -> Int8,
+        resource_id -> Nullable<Int8>,
+        entity_type_id -> Nullable<Int4>,
+        name -> Text,
+        profile_type -> Nullable<Text>,
+        past_profile_type -> Nullable<Text>,
+        run_id -> Nullable<Int4>,
+        ended_by_run_id -> Int4,
+        valid_from -> Timestamptz,
+        valid_to -> Timestamptz,
+    }
+}
+
+diesel::table! {
     holds (id) {
         id -> Int8,
         connector_id -> Int4,
@@ -334,6 +349,7 @@ diesel::table! {
         provenance -> Jsonb,
         local -> Jsonb,
         blocks -> Jsonb,
+        search -> Text,
     }
 }
 
@@ -518,6 +534,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     extractions,
     group_closure,
     groups,
+    groups_history,
     holds,
     installation,
     job_slots,

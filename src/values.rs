@@ -8,6 +8,7 @@ pub mod digest;
 pub mod expression;
 pub mod format;
 pub mod identifier;
+pub mod lines;
 pub mod moment;
 pub mod rdn;
 pub mod text;

@@ -14,6 +14,7 @@ pub mod error;
 pub mod frame;
 pub mod health;
 pub mod links;
+pub mod moment;
 pub mod page;
 pub mod pages;
 pub mod paging;

@@ -1,6 +1,7 @@
 //! `muster diff`: what `muster apply` would change. Exit code 0: nothing, 1: something, 2: an error.
 
-use super::{Context, Exit, apply, input, lines};
+use super::{Context, Exit, apply, input};
+use crate::values::lines;
 use serde_json::json;
 use std::path::PathBuf;
 

@@ -6,7 +6,11 @@ mod record;
 mod show;
 
 use super::{Context, Exit, Refusal, Session};
+use crate::model::as_of::{self, AsOf};
 use crate::model::person::{self, Person};
+use crate::values::moment::read_moment;
+use chrono::{DateTime, Utc};
+use diesel::PgConnection;
 
 /// What to do with which users.
 #[derive(Debug, clap::Args)]
@@ -20,7 +24,7 @@ enum Command {
     /// List users.
     List(list::Args),
     /// Show a user: every value with where it is from.
-    Show(WhoArgs),
+    Show(show::Args),
     /// Write everything that is held on a user, as JSON.
     Export(WhoArgs),
 }
@@ -36,20 +40,34 @@ pub(super) fn run(context: &Context, args: Args) -> anyhow::Result<Exit> {
     let session = context.session()?;
     match args.command {
         Command::List(args) => list::run(context, &session, args),
-        Command::Show(args) => show::run(context, &session, &args.id),
+        Command::Show(args) => show::run(context, &session, args),
         Command::Export(args) => export::run(context, &session, &args.id),
     }
 }
 
+/// A moment as somebody writes it on the command line.
+fn moment(text: &str) -> Result<DateTime<Utc>, &'static str> {
+    read_moment(text).ok_or("write a moment such as 2026-11-20T10:00:00Z; without a zone it is UTC")
+}
+
+/// Now, or then; exit code 4 if that is not known.
+fn look_back(conn: &mut PgConnection, moment: Option<DateTime<Utc>>) -> anyhow::Result<AsOf> {
+    let Some(moment) = moment else { return Ok(AsOf::Now) };
+    as_of::look_back(conn, moment, Utc::now()).map_err(|error| match error {
+        as_of::AsOfError::Database(error) => error.into(),
+        unknown => Refusal::not_found(unknown.to_string()).into(),
+    })
+}
+
 /// The user that is meant, or exit code 4; 5, if the name fits several.
-fn find(session: &Session, id: &str) -> anyhow::Result<Person> {
+fn find(session: &Session, at: &AsOf, id: &str) -> anyhow::Result<Person> {
     let mut conn = session.connection()?;
     if let Ok(number) = id.parse()
-        && let Some(person) = person::find(&mut conn, number)?
+        && let Some(person) = person::find(&mut conn, at, number)?
     {
         return Ok(person);
     }
-    let mut named = person::named(&mut conn, id)?;
+    let mut named = person::named(&mut conn, at, id)?;
     match (named.pop(), named.is_empty()) {
         (Some(person), true) => Ok(person),
         (Some(last), false) => {

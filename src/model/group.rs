@@ -1,10 +1,12 @@
 //! A group, managed by a connector or local. What pages read of it; runs write it (`pipeline::groups`).
 
 mod members;
+pub(super) mod nesting;
 
 pub use members::{Member, Place, members};
 
 use super::amount::Amount;
+use super::as_of::{AsOf, Life};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text};
@@ -47,19 +49,25 @@ impl Group {
     }
 }
 
-const SELECT: &str = "
-    select g.id, g.name, g.resource_id, e.name as entity_type, c.name as connector, c.display_name as connector_title,
-           g.profile_type,
-           (select count(*) from (
-              select 1 from links l where l.from_id = g.resource_id and l.association_id = any($1)
-              union all
-              select 1 from links l where l.to_id = g.resource_id and l.association_id = any($2)
-              union all
-              select 1 from local_memberships m where m.group_id = g.id
-              limit 501) counted) as members
-      from groups g
-      left join entity_types e on e.id = g.entity_type_id
-      left join connectors c on c.id = e.connector_id";
+fn select(at: &AsOf) -> String {
+    format!(
+        "select g.id, g.name, g.resource_id, e.name as entity_type, c.name as connector,
+                c.display_name as connector_title, g.profile_type,
+                (select count(*) from (
+                   select 1 from {links} l where l.from_id = g.resource_id and l.association_id = any($1)
+                   union all
+                   select 1 from {links} l where l.to_id = g.resource_id and l.association_id = any($2)
+                   union all
+                   select 1 from {local_memberships} m where m.group_id = g.id
+                   limit 501) counted) as members
+           from {groups} g
+           left join entity_types e on e.id = g.entity_type_id
+           left join connectors c on c.id = e.connector_id",
+        links = at.links(),
+        local_memberships = at.local_memberships(),
+        groups = at.groups(),
+    )
+}
 
 /// Which groups a list shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -76,6 +84,7 @@ pub enum Kind {
 /// Up to `limit` groups by name, after the name and id `after`, whose name holds `search`: a walk along the index by name.
 pub fn page(
     conn: &mut PgConnection,
+    at: &AsOf,
     search: &str,
     kind: Kind,
     after: Option<(&str, i64)>,
@@ -90,10 +99,11 @@ pub fn page(
         Kind::Local => "g.resource_id is null",
     };
     diesel::sql_query(format!(
-        "{SELECT}
+        "{select}
           where ($3 is null or (lower(g.name), g.id) > (lower($3), $4)) and g.name ilike $5 and {kind}
           order by lower(g.name), g.id
-          limit $6"
+          limit $6",
+        select = select(at)
     ))
     .bind::<Array<Integer>, _>(ends.group_first)
     .bind::<Array<Integer>, _>(ends.group_last)
@@ -105,14 +115,30 @@ pub fn page(
 }
 
 /// One group.
-pub fn find(conn: &mut PgConnection, id: i64) -> QueryResult<Option<Group>> {
+pub fn find(conn: &mut PgConnection, at: &AsOf, id: i64) -> QueryResult<Option<Group>> {
     let ends = Ends::load(conn)?;
-    diesel::sql_query(format!("{SELECT} where g.id = $3"))
+    diesel::sql_query(format!("{} where g.id = $3", select(at)))
         .bind::<Array<Integer>, _>(ends.group_first)
         .bind::<Array<Integer>, _>(ends.group_last)
         .bind::<BigInt, _>(id)
         .get_result(conn)
         .optional()
+}
+
+/// From when to when a managed group was there.
+pub fn life(conn: &mut PgConnection, id: i64) -> QueryResult<Option<Life>> {
+    diesel::sql_query(
+        "select began, ended from (
+           select min(valid_from) as began, nullif(max(valid_to), 'infinity') as ended from (
+             select w.applied_at as valid_from, 'infinity'::timestamptz as valid_to
+               from groups g join runs w on w.id = g.run_id where g.id = $1
+             union all
+             select valid_from, valid_to from groups_history where id = $1) versions
+         ) life where began is not null",
+    )
+    .bind::<BigInt, _>(id)
+    .get_result(conn)
+    .optional()
 }
 
 /// A group beside another one: within it, or around it.
@@ -133,18 +159,20 @@ pub struct Related {
 }
 
 /// The groups within and around a group, the nearest first, at most `limit` of each.
-pub fn related(conn: &mut PgConnection, group: i64, limit: i64) -> QueryResult<Vec<Related>> {
-    diesel::sql_query(
+pub fn related(conn: &mut PgConnection, at: &AsOf, group: i64, limit: i64) -> QueryResult<Vec<Related>> {
+    let (below, above, groups) =
+        (nesting::below(conn, at, &[group])?, nesting::above(conn, at, &[group])?, at.groups());
+    diesel::sql_query(format!(
         "(select g.id, g.name, c.depth, true as within
-            from group_closure c join groups g on g.id = c.descendant_id
+            from {below} c join {groups} g on g.id = c.descendant_id
            where c.ancestor_id = $1 and c.descendant_id <> $1
            order by c.depth, lower(g.name), g.id limit $2)
          union all
          (select g.id, g.name, c.depth, false
-            from group_closure c join groups g on g.id = c.ancestor_id
+            from {above} c join {groups} g on g.id = c.ancestor_id
            where c.descendant_id = $1 and c.ancestor_id <> $1
-           order by c.depth, lower(g.name), g.id limit $2)",
-    )
+           order by c.depth, lower(g.name), g.id limit $2)"
+    ))
     .bind::<BigInt, _>(group)
     .bind::<BigInt, _>(limit)
     .load(conn)

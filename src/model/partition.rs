@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 
 /// The tables that are divided by month.
-pub const TABLES: [&str; 4] = ["resources_history", "links_history", "persons_history", "changes"];
+pub const TABLES: [&str; 5] = ["resources_history", "links_history", "persons_history", "groups_history", "changes"];
 
 /// One migration, attaching or purging at a time.
 const LOCK: i64 = 7_105_578;
@@ -41,6 +41,13 @@ pub fn drop_months_before(conn: &mut PgConnection, moment: NaiveDate) -> QueryRe
         }
     }
     Ok(dropped)
+}
+
+/// The first month of a table that stands there still, of those that were made.
+pub(super) fn first_month(conn: &mut PgConnection, table: &str) -> QueryResult<Option<NaiveDate>> {
+    let months = months_of(conn, table)?;
+    let first = months.first().and_then(|partition| partition.strip_prefix(&format!("{table}_")));
+    Ok(first.and_then(|month| NaiveDate::parse_from_str(&format!("{month}_01"), "%Y_%m_%d").ok()))
 }
 
 fn months_of(conn: &mut PgConnection, table: &str) -> QueryResult<Vec<String>> {

@@ -5,18 +5,19 @@ mod listing;
 mod memberships;
 mod organizations;
 
-pub use history::{PastVersion, history};
+pub use history::{PastVersion, history, life};
 pub(super) use listing::ids_matching;
 pub use listing::{Filter, MOST_FOUND, Page, StateFilter, after_id, page};
 pub use memberships::{Membership, memberships};
 pub use organizations::{Organization, organizations};
 
+use crate::model::as_of::AsOf;
 use crate::schema::persons;
 use crate::values::text::simplify;
 use chrono::{DateTime, Utc};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{Binary, Text};
+use diesel::sql_types::{BigInt, Binary, Text};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -139,16 +140,19 @@ pub fn name_of(fields: &Value) -> Option<String> {
 }
 
 /// One person.
-pub fn find(conn: &mut PgConnection, id: i64) -> QueryResult<Option<Person>> {
-    persons::table.find(id).select(Person::as_select()).first(conn).optional()
+pub fn find(conn: &mut PgConnection, at: &AsOf, id: i64) -> QueryResult<Option<Person>> {
+    diesel::sql_query(format!("select {} from {} p where p.id = $1", listing::columns("p"), at.persons()))
+        .bind::<BigInt, _>(id)
+        .get_result(conn)
+        .optional()
 }
 
 /// The persons with exactly this user name, mail or employee id, whatever its case; each has an index. At most 10.
-pub fn named(conn: &mut PgConnection, name: &str) -> QueryResult<Vec<Person>> {
-    let columns = listing::columns("p");
-    let same = |field: &str| format!("select id from persons where lower(fields ->> '{field}') = lower($1)");
+pub fn named(conn: &mut PgConnection, at: &AsOf, name: &str) -> QueryResult<Vec<Person>> {
+    let (columns, persons) = (listing::columns("p"), at.persons());
+    let same = |field: &str| format!("select id from {persons} s where lower(fields ->> '{field}') = lower($1)");
     diesel::sql_query(format!(
-        "select {columns} from persons p where p.id in ({} union {} union {}) order by p.id limit 10",
+        "select {columns} from {persons} p where p.id in ({} union {} union {}) order by p.id limit 10",
         same("user_name"),
         same("mail"),
         same("employee_id")

@@ -5,6 +5,7 @@ mod links;
 pub use links::{Neighbour, linked, neighbours};
 
 use super::amount::{self, Amount};
+use super::as_of::{AsOf, Life};
 use super::person;
 use crate::schema::resources;
 use chrono::{DateTime, Utc};
@@ -103,37 +104,43 @@ pub struct Page {
 }
 
 /// Up to `limit` resources of an entity type by key, after the key `after`. Every page is a walk along the unique index
-/// by key; a search collects its hits first and orders these.
+/// by key (as of a moment, also along the index of superseded ones); a search collects its hits first and orders these.
 pub fn page(
     conn: &mut PgConnection,
+    at: &AsOf,
     entity_type: i32,
     search: &str,
     after: Option<&str>,
     limit: i64,
 ) -> QueryResult<Page> {
-    let everything = amount::rows(
-        conn,
-        &format!("resources_{entity_type}"),
-        &format!("resources where entity_type_id = {entity_type}"),
-    )?;
+    let resources = at.resources();
+    let everything = match at {
+        AsOf::Now => amount::rows(
+            conn,
+            &format!("resources_{entity_type}"),
+            &format!("resources where entity_type_id = {entity_type}"),
+        ),
+        AsOf::Then(_) => amount::count(conn, &format!("{resources} r where entity_type_id = {entity_type}")),
+    }?;
     let searches_values = matches!(everything, Amount::Exactly(_));
     if !search.is_empty() {
-        return found(conn, entity_type, search, searches_values, after, limit);
+        return found(conn, at, entity_type, search, searches_values, after, limit);
     }
-    let mut query = resources::table
-        .filter(resources::entity_type_id.eq(entity_type))
-        .order(resources::key)
-        .limit(limit)
-        .select(Resource::as_select())
-        .into_boxed();
-    if let Some(after) = after {
-        query = query.filter(resources::key.gt(after.to_owned()));
-    }
-    Ok(Page { resources: query.load(conn)?, amount: everything, searches_values })
+    let resources = diesel::sql_query(format!(
+        "select {COLUMNS} from {resources} r
+          where entity_type_id = {entity_type} and ($1 is null or key > $1) order by key limit $2"
+    ))
+    .bind::<Nullable<Text>, _>(after)
+    .bind::<BigInt, _>(limit)
+    .load(conn)?;
+    Ok(Page { resources, amount: everything, searches_values })
 }
+
+const COLUMNS: &str = "r.id, r.person_id, r.entity_type_id, r.run_id, r.line, r.key, r.attributes";
 
 fn found(
     conn: &mut PgConnection,
+    at: &AsOf,
     entity_type: i32,
     search: &str,
     searches_values: bool,
@@ -147,34 +154,29 @@ fn found(
         #[diesel(sql_type = BigInt)]
         hits: i64,
     }
-    // Few enough to be read through; else by the indexes of key and person.
-    let (hits, persons) = if searches_values {
-        (
-            "select id, key from resources where entity_type_id = $1 and (key ilike $2 or attributes::text ilike $2)",
-            vec![],
-        )
-    } else {
-        let persons = person::ids_matching(conn, search, person::MOST_FOUND + 1)?;
-        (
-            "select id, key from resources where entity_type_id = $1 and key = $2
-             union select id, key from resources where entity_type_id = $1 and person_id = any($3)",
-            persons,
-        )
+    // Few enough to be read through; else by the indexes of key and person. The persons are those that the search finds
+    // as they are called now.
+    let (condition, persons) = match searches_values {
+        true => ("(r.key ilike $2 or r.attributes::text ilike $2)", vec![]),
+        false => ("(r.key = $2 or r.person_id = any($3))", person::ids_matching(conn, search, person::MOST_FOUND + 1)?),
     };
     let looked_for = if searches_values { format!("%{}%", escape_like(search)) } else { search.to_owned() };
     let hits: Vec<Hit> = diesel::sql_query(format!(
-        "with found as materialized (select id, key from ({hits}) hits where $3::bigint[] is not null limit {most}),
-              listed as (select id, key from found where $4 is null or key > $4 order by key limit $5)
-         select r.id, r.person_id, r.entity_type_id, r.run_id, r.line, r.key, r.attributes,
-                (select count(*) from found) as hits
-           from listed join resources r on r.entity_type_id = $1 and r.id = listed.id
+        "with found as materialized (
+           select r.id, r.key from {resources} r
+            where r.entity_type_id = {entity_type} and {condition} and $3::bigint[] is not null limit {most}
+         ), listed as (
+           select id, key from found where $1 is null or key > $1 order by key limit $4
+         )
+         select {COLUMNS}, (select count(*) from found) as hits
+           from listed join {resources} r on r.entity_type_id = {entity_type} and r.id = listed.id
           order by r.key",
+        resources = at.resources(),
         most = person::MOST_FOUND + 1,
     ))
-    .bind::<Integer, _>(entity_type)
+    .bind::<Nullable<Text>, _>(after)
     .bind::<Text, _>(looked_for)
     .bind::<Array<BigInt>, _>(persons)
-    .bind::<Nullable<Text>, _>(after)
     .bind::<BigInt, _>(limit)
     .load(conn)?;
     let amount = Amount::counted(hits.first().map_or(0, |hit| hit.hits), person::MOST_FOUND);
@@ -182,32 +184,39 @@ fn found(
 }
 
 /// One resource.
-pub fn find(conn: &mut PgConnection, entity_type: i32, id: i64) -> QueryResult<Option<Resource>> {
-    resources::table
-        .filter(resources::entity_type_id.eq(entity_type).and(resources::id.eq(id)))
-        .select(Resource::as_select())
-        .first(conn)
-        .optional()
+pub fn find(conn: &mut PgConnection, at: &AsOf, entity_type: i32, id: i64) -> QueryResult<Option<Resource>> {
+    diesel::sql_query(format!(
+        "select {COLUMNS} from {} r where r.entity_type_id = {entity_type} and r.id = $1",
+        at.resources()
+    ))
+    .bind::<BigInt, _>(id)
+    .get_result(conn)
+    .optional()
 }
 
 /// The resource of an entity type with that key.
-pub fn by_key(conn: &mut PgConnection, entity_type: i32, key: &str) -> QueryResult<Option<Resource>> {
-    resources::table
-        .filter(resources::entity_type_id.eq(entity_type).and(resources::key.eq(key)))
-        .select(Resource::as_select())
-        .first(conn)
-        .optional()
+pub fn by_key(conn: &mut PgConnection, at: &AsOf, entity_type: i32, key: &str) -> QueryResult<Option<Resource>> {
+    diesel::sql_query(format!(
+        "select {COLUMNS} from {} r where r.entity_type_id = {entity_type} and r.key = $1 limit 1",
+        at.resources()
+    ))
+    .bind::<Text, _>(key)
+    .get_result(conn)
+    .optional()
 }
 
 /// The resources that feed a person, in the order in which their connectors were created: one look into the index by
 /// person of each entity type that represents users.
-pub fn of_person(conn: &mut PgConnection, person: i64) -> QueryResult<Vec<Resource>> {
-    resources::table
-        .filter(resources::person_id.eq(person))
-        .filter(resources::entity_type_id.eq_any(representing(conn, "users")?))
-        .order((resources::entity_type_id, resources::key))
-        .select(Resource::as_select())
-        .load(conn)
+pub fn of_person(conn: &mut PgConnection, at: &AsOf, person: i64) -> QueryResult<Vec<Resource>> {
+    let users = representing(conn, "users")?;
+    diesel::sql_query(format!(
+        "select {COLUMNS} from {} r where r.person_id = $1 and r.entity_type_id = any($2)
+          order by r.entity_type_id, r.key",
+        at.resources()
+    ))
+    .bind::<BigInt, _>(person)
+    .bind::<Array<Integer>, _>(users)
+    .load(conn)
 }
 
 /// Ids of the entity types that represent this: only their partitions need to be looked at.
@@ -222,6 +231,9 @@ pub(super) fn representing(conn: &mut PgConnection, what: &str) -> QueryResult<V
 /// One version of a resource that is over.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct PastVersion {
+    /// The person it fed.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub person_id: Option<i64>,
     /// Its primary key.
     #[diesel(sql_type = Text)]
     pub key: String,
@@ -245,19 +257,43 @@ pub struct PastVersion {
     pub attributes: Value,
 }
 
-/// Past versions of a resource, the latest first.
-pub fn history(conn: &mut PgConnection, entity_type: i32, id: i64, limit: i64) -> QueryResult<Vec<PastVersion>> {
+/// Versions of a resource that were over by then, the latest first.
+pub fn history(
+    conn: &mut PgConnection,
+    at: &AsOf,
+    entity_type: i32,
+    id: i64,
+    limit: i64,
+) -> QueryResult<Vec<PastVersion>> {
     diesel::sql_query(
-        "select key, line, run_id, ended_by_run_id, valid_from, valid_to, attributes
+        "select person_id, key, line, run_id, ended_by_run_id, valid_from, valid_to, attributes
            from resources_history
-          where id = $1 and entity_type_id = $2
+          where id = $1 and entity_type_id = $2 and ($3 is null or valid_to <= $3)
           order by valid_to desc
-          limit $3",
+          limit $4",
     )
     .bind::<BigInt, _>(id)
     .bind::<Integer, _>(entity_type)
+    .bind::<Nullable<Timestamptz>, _>(at.moment())
     .bind::<BigInt, _>(limit)
     .load(conn)
+}
+
+/// From when to when a resource was there.
+pub fn life(conn: &mut PgConnection, entity_type: i32, id: i64) -> QueryResult<Option<Life>> {
+    diesel::sql_query(
+        "select began, ended from (
+           select min(valid_from) as began, nullif(max(valid_to), 'infinity') as ended from (
+             select w.applied_at as valid_from, 'infinity'::timestamptz as valid_to
+               from resources r join runs w on w.id = r.run_id where r.entity_type_id = $1 and r.id = $2
+             union all
+             select valid_from, valid_to from resources_history where entity_type_id = $1 and id = $2) versions
+         ) life where began is not null",
+    )
+    .bind::<Integer, _>(entity_type)
+    .bind::<BigInt, _>(id)
+    .get_result(conn)
+    .optional()
 }
 
 /// Text as a pattern of `like` that matches itself.

@@ -27,6 +27,13 @@ pub fn apply(
             continue;
         }
         changed = true;
+        diesel::sql_query(HISTORY)
+            .bind::<Integer, _>(id)
+            .bind::<Text, _>(&groups.name)
+            .bind::<Nullable<Text>, _>(groups.profile_type.as_deref())
+            .bind::<Nullable<Text>, _>(groups.past_profile_type.as_deref())
+            .bind::<Integer, _>(run)
+            .execute(connection)?;
         diesel::sql_query(
             "delete from groups g where g.entity_type_id = $1
                 and not exists (select from resources r where r.entity_type_id = $1 and r.id = g.resource_id)",
@@ -39,7 +46,9 @@ pub fn apply(
                from resources r where r.entity_type_id = $1 and r.run_id = $5
              on conflict (resource_id) do update
                set name = excluded.name, profile_type = excluded.profile_type,
-                   past_profile_type = excluded.past_profile_type, run_id = excluded.run_id",
+                   past_profile_type = excluded.past_profile_type, run_id = excluded.run_id
+             where (groups.name, groups.profile_type, groups.past_profile_type)
+                   is distinct from (excluded.name, excluded.profile_type, excluded.past_profile_type)",
         )
         .bind::<Integer, _>(id)
         .bind::<Text, _>(&groups.name)
@@ -50,6 +59,20 @@ pub fn apply(
     }
     if changed { nest(connection) } else { Ok(()) }
 }
+
+/// Keeps the groups of the entity type `$1` that the run `$5` ends: their resource is gone, or is called differently.
+const HISTORY: &str = "
+    insert into groups_history (id, resource_id, entity_type_id, name, profile_type, past_profile_type, run_id,
+                                ended_by_run_id, valid_from, valid_to)
+    select g.id, g.resource_id, g.entity_type_id, g.name, g.profile_type, g.past_profile_type, g.run_id, $5,
+           w.applied_at, now()
+      from groups g
+      join runs w on w.id = g.run_id
+      left join resources r on r.entity_type_id = $1 and r.id = g.resource_id
+     where g.entity_type_id = $1
+       and (r.id is null
+            or r.run_id = $5 and (g.name, g.profile_type, g.past_profile_type)
+                 is distinct from (coalesce(nullif(r.attributes ->> $2, ''), r.key), $3, $4))";
 
 /// Recomputes which groups are in which, from all membership links between groups. They are few: groups, not members.
 fn nest(connection: &mut PgConnection) -> Result<(), TaskError> {

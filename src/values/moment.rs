@@ -162,6 +162,21 @@ pub fn write_moment(moment: DateTime<Utc>) -> String {
     moment.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
+/// A moment as people write it: RFC 3339; without an offset in UTC; a day alone is its beginning.
+pub fn read_moment(text: &str) -> Option<DateTime<Utc>> {
+    let reading = Notation::Rfc3339.read(text).or_else(|| {
+        let minute = ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"];
+        let clock = minute.iter().find_map(|pattern| NaiveDateTime::parse_from_str(text, pattern).ok());
+        let day = || NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(|day| day.and_time(NaiveTime::MIN));
+        clock.or_else(day).filter(|clock| YEARS.contains(&clock.year())).map(Reading::Local)
+    })?;
+    match reading {
+        Reading::Never => None,
+        Reading::At(moment) => Some(moment),
+        Reading::Local(clock) => Some(clock.and_utc()),
+    }
+}
+
 /// 20 November 2026, 02:03:04 UTC: no two of its numbers are equal.
 fn sample() -> DateTime<Utc> {
     DateTime::from_timestamp(1_795_140_184, 0).unwrap_or_default()

@@ -1,5 +1,6 @@
 //! Why a page can't be shown or an action not be done, in the user's words. [`super::frame`] makes a page of it.
 
+use crate::model::as_of::AsOfError;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 
@@ -9,6 +10,16 @@ pub enum WebError {
     /// There is no such thing.
     #[error("{0}")]
     NotFound(String),
+    /// There is no such thing here, but elsewhere.
+    #[error("{message}")]
+    Elsewhere {
+        /// What is not there.
+        message: String,
+        /// Where it is.
+        href: String,
+        /// What to call that.
+        words: String,
+    },
     /// The role does not allow it.
     #[error("This needs the role {needed}; yours is {role}. An administrator can change it under Settings.")]
     Forbidden {
@@ -49,6 +60,14 @@ impl WebError {
         Self::NotFound(format!("There is no {what} {name}. It may have been removed, or the address is mistyped."))
     }
 
+    /// A better address, with its words.
+    pub fn way(&self) -> Option<(String, String)> {
+        match self {
+            Self::Elsewhere { href, words, .. } => Some((href.clone(), words.clone())),
+            _ => None,
+        }
+    }
+
     /// What the log says about it: nothing personal, and no values of the request.
     pub fn cause(&self) -> Option<String> {
         match self {
@@ -61,10 +80,20 @@ impl WebError {
     }
 }
 
+impl From<AsOfError> for WebError {
+    fn from(error: AsOfError) -> Self {
+        match error {
+            AsOfError::Database(error) => Self::Database(error),
+            AsOfError::ToCome => Self::BadRequest(format!("{error}.")),
+            AsOfError::Purged { .. } => Self::NotFound(format!("{error}.")),
+        }
+    }
+}
+
 impl ResponseError for WebError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::NotFound(_) | Self::Elsewhere { .. } => StatusCode::NOT_FOUND,
             Self::Forbidden { .. } | Self::NotOurs(_) => StatusCode::FORBIDDEN,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Conflict(_) => StatusCode::CONFLICT,

@@ -88,7 +88,8 @@ async fn with_error_page(
         (None, StatusCode::METHOD_NOT_ALLOWED) => "This address can't be used in this way.".to_owned(),
         (None, _) => "The request can't be understood. Go back and try again.".to_owned(),
     };
-    let html = page::error(context, visit, ErrorPage::words(status, message)).await;
+    let way = known.and_then(WebError::way);
+    let html = page::error(context, visit, ErrorPage::words(status, message, way)).await;
     let (request, _) = response.into_parts();
     let page = HttpResponse::build(status).content_type("text/html; charset=utf-8").body(html);
     ServiceResponse::new(request, page.map_body(|_, body| body.boxed()))

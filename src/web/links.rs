@@ -62,14 +62,19 @@ pub fn resource(connector: &str, entity_type: &str, id: i64) -> String {
 }
 
 /// What a resource is linked to by one association: `to` where links lead there, `from` where they come from there.
-pub fn links_of_resource(connector: &str, entity_type: &str, id: i64, association: &str, outgoing: bool) -> String {
+pub fn of_resource(resource: &str, association: &str, outgoing: bool) -> String {
     let way = if outgoing { "to" } else { "from" };
-    format!("{}/{way}/{}", resource(connector, entity_type, id), segment(association))
+    format!("{resource}/{way}/{}", segment(association))
 }
 
 /// A user's profile.
 pub fn user(id: i64) -> String {
     format!("/users/{id}")
+}
+
+/// Something of a user: `compare`.
+pub fn of_user(id: i64, part: &str) -> String {
+    format!("/users/{id}/{part}")
 }
 
 /// A user's photo.

@@ -4,6 +4,7 @@ use super::WebContext;
 use super::assets::{Assets, assets};
 use super::error::WebError;
 use super::links;
+use super::moment::LookBack;
 use super::visitor::{Theme, Visit, Visitor};
 use crate::model::account::Role;
 use crate::model::resource::{self, MenuEntry};
@@ -56,6 +57,8 @@ pub struct Layout {
     pub menu: Vec<MenuGroup>,
     /// Blocked runs that wait for a decision.
     pub waiting: i64,
+    /// The way to how the page was, where it knows that.
+    pub look_back: Option<LookBack>,
     /// This page's own address.
     pub address: String,
     /// Without the script, the page loads itself anew after so many seconds.
@@ -105,6 +108,7 @@ impl Layout {
             flash: Vec::new(),
             menu: Vec::new(),
             waiting: 0,
+            look_back: None,
             address: visit.address.clone(),
             refresh: None,
             assets: assets(),
@@ -219,18 +223,20 @@ pub struct ErrorPage {
     layout: Layout,
     status: u16,
     message: String,
+    way: Option<(String, String)>,
 }
 
 /// What an error page says.
 pub struct ErrorWords {
     status: StatusCode,
     message: String,
+    way: Option<(String, String)>,
 }
 
 impl ErrorPage {
-    /// Status and message, before there is a layout for them.
-    pub fn words(status: StatusCode, message: String) -> ErrorWords {
-        ErrorWords { status, message }
+    /// Status, message, and a better address with its words, before there is a layout for them.
+    pub fn words(status: StatusCode, message: String, way: Option<(String, String)>) -> ErrorWords {
+        ErrorWords { status, message, way }
     }
 }
 
@@ -257,6 +263,7 @@ pub async fn error(context: &WebContext, visit: Arc<Visit>, words: ErrorWords) -
         layout: layout.titled(Section::None, title),
         status: words.status.as_u16(),
         message: words.message,
+        way: words.way,
     };
     page.render().unwrap_or_else(|_| format!("{title}. Go back and try again; it leads to {}", links::HOME))
 }

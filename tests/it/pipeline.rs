@@ -1,5 +1,6 @@
 //! Whole runs, through the program: export → prepare synchronization → synchronize.
 
+mod as_of;
 mod consequences;
 mod directory_example;
 mod directory_faults;

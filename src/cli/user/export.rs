@@ -2,6 +2,7 @@
 
 use super::record::{origins, records};
 use crate::cli::{Context, Exit, Session};
+use crate::model::as_of::AsOf;
 use crate::model::person;
 use crate::model::resource::{self, Neighbour, PastVersion, Resource};
 use crate::pipeline::provenance::{Origins, place};
@@ -15,7 +16,7 @@ const MOST: i64 = 100_000;
 
 /// Always JSON: that is what it is asked for.
 pub(super) fn run(context: &Context, session: &Session, id: &str) -> anyhow::Result<Exit> {
-    let person = super::find(session, id)?;
+    let person = super::find(session, &AsOf::Now, id)?;
     let mut conn = session.connection()?;
     let mut origins = origins(&mut conn)?;
     let id = person.id;
@@ -23,12 +24,12 @@ pub(super) fn run(context: &Context, session: &Session, id: &str) -> anyhow::Res
         Some(sha256) => person::photo(&mut conn, sha256, i32::MAX)?.map(|content| base64(&content)),
         None => None,
     };
-    let stored = resource::of_person(&mut conn, id)?;
+    let stored = resource::of_person(&mut conn, &AsOf::Now, id)?;
     origins.learn_runs(&mut conn, stored.iter().map(|one| one.run_id))?;
     let resources =
         stored.iter().map(|one| resource_record(&mut conn, one, &origins)).collect::<QueryResult<Vec<Value>>>()?;
-    let history: Vec<Value> = person::history(&mut conn, id, MOST)?.into_iter().map(version).collect();
-    for record in records(&mut conn, vec![person], &mut origins, Utc::now())? {
+    let history: Vec<Value> = person::history(&mut conn, &AsOf::Now, id, MOST)?.into_iter().map(version).collect();
+    for record in records(&mut conn, &AsOf::Now, vec![person], &mut origins, Utc::now())? {
         let mut everything = serde_json::to_value(&record)?;
         everything["photo_content"] = json!(photo);
         everything["history"] = json!(history);
@@ -53,8 +54,8 @@ fn version(version: person::PastVersion) -> Value {
 
 fn resource_record(conn: &mut PgConnection, one: &Resource, origins: &Origins) -> QueryResult<Value> {
     let names = origins.entity_type(one.entity_type_id);
-    let links = resource::neighbours(conn, one.entity_type_id, one.id, MOST)?;
-    let history = resource::history(conn, one.entity_type_id, one.id, MOST)?;
+    let links = resource::neighbours(conn, &AsOf::Now, one.entity_type_id, one.id, MOST)?;
+    let history = resource::history(conn, &AsOf::Now, one.entity_type_id, one.id, MOST)?;
     let link = |link: &Neighbour| {
         json!({
             "association": link.association, "direction": if link.outgoing { "to" } else { "from" },

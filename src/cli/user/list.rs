@@ -3,7 +3,7 @@
 use super::record::{Record, origins, records};
 use crate::cli::{Context, Exit, Session};
 use crate::model::person::{self, Filter, StateFilter, name_of};
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 /// Persons read together.
@@ -18,6 +18,9 @@ pub(super) struct Args {
     /// Only users that stand so.
     #[arg(long, default_value = "all", value_parser = state)]
     state: StateFilter,
+    /// As they were at that moment: 2026-11-20T10:00:00Z.
+    #[arg(long, value_name = "MOMENT", value_parser = super::moment)]
+    as_of: Option<DateTime<Utc>>,
 }
 
 fn state(word: &str) -> Result<StateFilter, &'static str> {
@@ -27,14 +30,15 @@ fn state(word: &str) -> Result<StateFilter, &'static str> {
 pub(super) fn run(context: &Context, session: &Session, args: Args) -> anyhow::Result<Exit> {
     let filter = Filter { search: args.search, state: args.state };
     let mut conn = session.connection()?;
+    let at = super::look_back(&mut conn, args.as_of)?;
     let mut origins = origins(&mut conn)?;
     let mut after = i64::MIN;
     let mut is_empty = true;
     loop {
-        let persons = person::after_id(&mut conn, &filter, after, AT_ONCE)?;
+        let persons = person::after_id(&mut conn, &at, &filter, after, AT_ONCE)?;
         let Some(last) = persons.last() else { break };
         (after, is_empty) = (last.id, false);
-        for record in records(&mut conn, persons, &mut origins, Utc::now())? {
+        for record in records(&mut conn, &at, persons, &mut origins, Utc::now())? {
             let text = line(&record);
             context.output.data(&record, text)?;
         }

@@ -1,5 +1,6 @@
 //! A user as one JSON object: the same in every command.
 
+use crate::model::as_of::AsOf;
 use crate::model::connector;
 use crate::model::person::{self, Membership, Person};
 use crate::pipeline::provenance::{Origin, Origins};
@@ -60,16 +61,17 @@ pub(super) fn origins(conn: &mut PgConnection) -> QueryResult<Origins> {
     Ok(origins)
 }
 
-/// These persons as records: a handful of statements for all of them.
+/// These persons of that moment as records: a handful of statements for all of them.
 pub(super) fn records(
     conn: &mut PgConnection,
+    at: &AsOf,
     persons: Vec<Person>,
     origins: &mut Origins,
     now: DateTime<Utc>,
 ) -> QueryResult<Vec<Record>> {
     let ids: Vec<i64> = persons.iter().map(|person| person.id).collect();
     let mut groups: HashMap<i64, Vec<Membership>> = HashMap::new();
-    for membership in person::memberships(conn, &ids)? {
+    for membership in person::memberships(conn, at, &ids)? {
         groups.entry(membership.person_id).or_default().push(membership);
     }
     let runs = persons
@@ -78,7 +80,7 @@ pub(super) fn records(
     origins.learn_runs(conn, runs)?;
     let records = persons.into_iter().map(|person| {
         let groups = groups.remove(&person.id).unwrap_or_default();
-        record(person, groups, origins, now)
+        record(person, groups, origins, at.moment().unwrap_or(now))
     });
     Ok(records.collect())
 }

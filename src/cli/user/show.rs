@@ -3,15 +3,26 @@
 use super::record::{From, Record, origins, records};
 use crate::cli::{Context, Exit, Session};
 use crate::model::person::name_of;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::fmt;
 
-pub(super) fn run(context: &Context, session: &Session, id: &str) -> anyhow::Result<Exit> {
-    let person = super::find(session, id)?;
+/// Which user, and when.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The user's id; or its user name, mail or employee id.
+    id: String,
+    /// As it was at that moment: 2026-11-20T10:00:00Z.
+    #[arg(long, value_name = "MOMENT", value_parser = super::moment)]
+    as_of: Option<DateTime<Utc>>,
+}
+
+pub(super) fn run(context: &Context, session: &Session, args: Args) -> anyhow::Result<Exit> {
     let mut conn = session.connection()?;
+    let at = super::look_back(&mut conn, args.as_of)?;
+    let person = super::find(session, &at, &args.id)?;
     let mut origins = origins(&mut conn)?;
-    for record in records(&mut conn, vec![person], &mut origins, Utc::now())? {
+    for record in records(&mut conn, &at, vec![person], &mut origins, Utc::now())? {
         context.output.data(&record, Text(&record))?;
     }
     Ok(Exit::Done)

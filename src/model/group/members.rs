@@ -1,6 +1,7 @@
 //! Who is in a group: directly, or in a group within it.
 
-use super::Ends;
+use super::{Ends, nesting};
+use crate::model::as_of::AsOf;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Jsonb, Text};
@@ -64,6 +65,7 @@ impl Member {
 /// page of a group of a million costs what a page of a small one does.
 pub fn members(
     conn: &mut PgConnection,
+    at: &AsOf,
     group: i64,
     direct: bool,
     after: Option<Place>,
@@ -72,16 +74,18 @@ pub fn members(
     let ends = Ends::load(conn)?;
     let users = crate::model::resource::representing(conn, "users")?;
     let holding = if direct {
-        "select $1::bigint as id, 0 as depth"
+        "select $1::bigint as id, 0 as depth".to_owned()
     } else {
-        "select descendant_id as id, depth from group_closure where ancestor_id = $1 and descendant_id <> $1"
+        let closure = nesting::below(conn, at, &[group])?;
+        format!("select descendant_id as id, depth from {closure} n where ancestor_id = $1 and descendant_id <> $1")
     };
+    let (links, resources) = (at.links(), at.resources());
     let after = after.unwrap_or(Place { depth: -1, via: 0, by: 0, other: 0 });
     let by_link = |by: u8, associations: &str, this: &str, other: &str| {
         format!(
             "select {by} as by, l.{other} as other, r.person_id
-               from links l
-               cross join lateral (select person_id from resources
+               from {links} l
+               cross join lateral (select person_id from {resources} r
                                     where entity_type_id = any($4) and id = l.{other} and person_id is not null) r
               where l.association_id = any({associations}) and l.{this} = held.resource_id
                 and (held.id <> $6 or held.depth <> $5 or $7 < {by} or ($7 = {by} and l.{other} > $8))
@@ -92,21 +96,24 @@ pub fn members(
         "select p.id as person_id, p.state, p.blocks, p.fields, held.depth, held.id as via_id, held.name as via,
                 m.by, m.other
            from (select g.id, g.resource_id, g.name, c.depth
-                   from ({holding}) c join groups g on g.id = c.id
+                   from ({holding}) c join {groups} g on g.id = c.id
                   where (c.depth, g.id) >= ($5, $6)
                   order by c.depth, g.id) held
            cross join lateral (
              ({from_group}) union all ({to_group})
              union all
-             (select 2, person_id, person_id from local_memberships
+             (select 2, person_id, person_id from {local_memberships} l
                where group_id = held.id and (held.id <> $6 or held.depth <> $5 or $7 < 2 or person_id > $8)
                order by person_id limit $9)
              order by by, other limit $9) m
-           join persons p on p.id = m.person_id
+           join {persons} p on p.id = m.person_id
           order by held.depth, held.id, m.by, m.other
           limit $9",
         from_group = by_link(0, "$2", "from_id", "to_id"),
         to_group = by_link(1, "$3", "to_id", "from_id"),
+        groups = at.groups(),
+        local_memberships = at.local_memberships(),
+        persons = at.persons(),
     ))
     .bind::<BigInt, _>(group)
     .bind::<Array<Integer>, _>(ends.group_first)

@@ -1,5 +1,6 @@
 //! What a person was before.
 
+use crate::model::as_of::{AsOf, Life};
 use chrono::{DateTime, Utc};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
@@ -35,13 +36,29 @@ pub struct PastVersion {
     pub blocks: Value,
 }
 
-/// Past versions of a person, the latest first: one look into the index by id of each month.
-pub fn history(conn: &mut PgConnection, id: i64, limit: i64) -> QueryResult<Vec<PastVersion>> {
+/// Versions of a person that were over by then, the latest first: one look into the index by id of each month.
+pub fn history(conn: &mut PgConnection, at: &AsOf, id: i64, limit: i64) -> QueryResult<Vec<PastVersion>> {
     diesel::sql_query(
         "select state, run_id, ended_by_run_id, valid_from, valid_to, fields, local, blocks
-           from persons_history where id = $1 order by valid_to desc limit $2",
+           from persons_history where id = $1 and ($2 is null or valid_to <= $2) order by valid_to desc limit $3",
     )
     .bind::<BigInt, _>(id)
+    .bind::<Nullable<Timestamptz>, _>(at.moment())
     .bind::<BigInt, _>(limit)
     .load(conn)
+}
+
+/// From when to when a person was there.
+pub fn life(conn: &mut PgConnection, id: i64) -> QueryResult<Option<Life>> {
+    diesel::sql_query(
+        "select began, ended from (
+           select min(valid_from) as began, nullif(max(valid_to), 'infinity') as ended from (
+             select valid_from, 'infinity'::timestamptz as valid_to from persons where id = $1
+             union all
+             select valid_from, valid_to from persons_history where id = $1) versions
+         ) life where began is not null",
+    )
+    .bind::<BigInt, _>(id)
+    .get_result(conn)
+    .optional()
 }

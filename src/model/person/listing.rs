@@ -2,6 +2,7 @@
 
 use super::{Person, words};
 use crate::model::amount::{self, Amount};
+use crate::model::as_of::AsOf;
 use crate::model::resource::escape_like;
 use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
@@ -73,16 +74,20 @@ pub struct Page {
 /// Up to `limit` persons after `after`: user name, if it has one, and id of the last one before.
 pub fn page(
     conn: &mut PgConnection,
+    at: &AsOf,
     filter: &Filter,
     after: Option<(Option<&str>, i64)>,
     limit: i64,
 ) -> QueryResult<Page> {
     let words = words(&filter.search);
     if !words.is_empty() {
-        return found(conn, &words, filter.state, after, limit);
+        return found(conn, at, &words, filter.state, after, limit);
     }
-    let amount = amount(conn, filter.state)?;
-    Ok(Page { persons: walk(conn, filter.state, after, limit)?, amount })
+    let amount = match at {
+        AsOf::Now => amount(conn, filter.state),
+        AsOf::Then(_) => amount::count(conn, &format!("{} p where {}", at.persons(), filter.state.condition())),
+    }?;
+    Ok(Page { persons: walk(conn, at, filter.state, after, limit)?, amount })
 }
 
 /// How many stand so, without counting many: the planner knows the sizes of the table and of its partial indexes.
@@ -99,18 +104,19 @@ fn amount(conn: &mut PgConnection, state: StateFilter) -> QueryResult<Amount> {
     }
 }
 
-/// Walks along the index by user name (`persons_by_user_name`, `persons_past`, `persons_blocked`), then along the ids of
-/// those that have none.
+/// Walks along the index by user name (`persons_by_user_name`, `persons_past`, `persons_blocked`; as of a moment, also
+/// `persons_history_by_user_name`), then along the ids of those that have none.
 fn walk(
     conn: &mut PgConnection,
+    at: &AsOf,
     state: StateFilter,
     after: Option<(Option<&str>, i64)>,
     limit: i64,
 ) -> QueryResult<Vec<Person>> {
-    let (columns, condition) = (columns("p"), state.condition());
+    let (columns, condition, persons_then) = (columns("p"), state.condition(), at.persons());
     let named = |keyset: &str| {
         format!(
-            "select {columns} from persons p
+            "select {columns} from {persons_then} p
               where {condition} and lower(fields ->> 'user_name') is not null {keyset}
               order by lower(fields ->> 'user_name'), id limit $1"
         )
@@ -128,7 +134,7 @@ fn walk(
     if missing > 0 {
         let after_id = after.filter(|(name, _)| name.is_none()).map_or(i64::MIN, |(_, id)| id);
         let nameless: Vec<Person> = diesel::sql_query(format!(
-            "select {columns} from persons p
+            "select {columns} from {persons_then} p
               where {condition} and lower(fields ->> 'user_name') is null and id > $2 order by id limit $1"
         ))
         .bind::<BigInt, _>(missing)
@@ -142,6 +148,7 @@ fn walk(
 /// Collects at most [`MOST_FOUND`] hits by the trigrams, then orders these.
 fn found(
     conn: &mut PgConnection,
+    at: &AsOf,
     words: &[String],
     state: StateFilter,
     after: Option<(Option<&str>, i64)>,
@@ -158,7 +165,7 @@ fn found(
     let (columns, conditions) = (columns("p"), matching(words, 5));
     let query = diesel::sql_query(format!(
         "with found as materialized (
-           select id, lower(fields ->> 'user_name') as name from persons
+           select id, lower(fields ->> 'user_name') as name from {persons} p
             where {conditions} and {state} limit {most}
          ), listed as (
            select id, name from found
@@ -168,8 +175,9 @@ fn found(
             order by name nulls last, id limit $4
          )
          select {columns}, (select count(*) from found) as hits
-           from listed join persons p on p.id = listed.id
+           from listed join {persons} p on p.id = listed.id
           order by listed.name nulls last, listed.id",
+        persons = at.persons(),
         state = state.condition(),
         most = MOST_FOUND + 1,
     ));
@@ -190,11 +198,18 @@ fn found(
 }
 
 /// Up to `limit` persons in the order of their ids, after the id `after`: to go through all of them.
-pub fn after_id(conn: &mut PgConnection, filter: &Filter, after: i64, limit: i64) -> QueryResult<Vec<Person>> {
+pub fn after_id(
+    conn: &mut PgConnection,
+    at: &AsOf,
+    filter: &Filter,
+    after: i64,
+    limit: i64,
+) -> QueryResult<Vec<Person>> {
     let words = words(&filter.search);
     let query = diesel::sql_query(format!(
-        "select {} from persons p where id > $1 and {} and {} order by id limit $2",
+        "select {} from {} p where id > $1 and {} and {} order by id limit $2",
         columns("p"),
+        at.persons(),
         filter.state.condition(),
         matching(&words, 3)
     ));

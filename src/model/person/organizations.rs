@@ -1,5 +1,6 @@
 //! Where a person belongs: the organizations that associations of its resources lead to, and those around them.
 
+use crate::model::as_of::AsOf;
 use crate::model::resource::title_of;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
@@ -46,8 +47,9 @@ impl Organization {
 /// association from organizations to organizations leads from the inner to the outer one.
 ///
 /// From the person's resources outwards, each step through the index of the links that begin there.
-pub fn organizations(conn: &mut PgConnection, person: i64) -> QueryResult<Vec<Organization>> {
-    diesel::sql_query(
+pub fn organizations(conn: &mut PgConnection, at: &AsOf, person: i64) -> QueryResult<Vec<Organization>> {
+    let (links, resources) = (at.links(), at.resources());
+    diesel::sql_query(format!(
         "with recursive upward as materialized (
            select a.id, a.display_name, a.from_entity_type_id, e.id as to_entity_type_id, e.name, c.name as connector
              from associations a
@@ -55,15 +57,15 @@ pub fn organizations(conn: &mut PgConnection, person: i64) -> QueryResult<Vec<Or
              join connectors c on c.id = e.connector_id
             where not a.retired
          ), own as materialized (
-           select id, entity_type_id from resources where person_id = $1 and entity_type_id = any($2)
+           select id, entity_type_id from {resources} r where person_id = $1 and entity_type_id = any($2)
          ), up as (
            (select row_number() over (order by upward.id, r.id) as way, 0 as depth, upward.display_name, upward.name,
                    upward.connector, r.id, r.entity_type_id, r.key, r.attributes
               from own
               join upward on upward.from_entity_type_id = own.entity_type_id
-              cross join lateral (select to_id from links
+              cross join lateral (select to_id from {links} l
                                    where association_id = upward.id and from_id = own.id limit 5) l
-              cross join lateral (select id, entity_type_id, key, attributes from resources
+              cross join lateral (select id, entity_type_id, key, attributes from {resources} r
                                    where entity_type_id = upward.to_entity_type_id and id = l.to_id limit 1) r
              limit 5)
            union all
@@ -71,16 +73,16 @@ pub fn organizations(conn: &mut PgConnection, person: i64) -> QueryResult<Vec<Or
                   r.id, r.entity_type_id, r.key, r.attributes
              from up
              join upward on upward.from_entity_type_id = up.entity_type_id
-             cross join lateral (select to_id from links
+             cross join lateral (select to_id from {links} l
                                   where association_id = upward.id and from_id = up.id and to_id <> up.id limit 1) l
-             cross join lateral (select id, entity_type_id, key, attributes from resources
+             cross join lateral (select id, entity_type_id, key, attributes from {resources} r
                                   where entity_type_id = upward.to_entity_type_id and id = l.to_id limit 1) r
             where up.depth < 8
          )
          select way, depth, display_name as association_title, id, key, attributes, name as entity_type,
                 connector
-           from up order by way, depth desc",
-    )
+           from up order by way, depth desc"
+    ))
     .bind::<BigInt, _>(person)
     .bind::<Array<Integer>, _>(crate::model::resource::representing(conn, "users")?)
     .load(conn)

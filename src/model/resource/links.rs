@@ -1,5 +1,6 @@
 //! The links of a resource, both ways.
 
+use crate::model::as_of::AsOf;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Integer, Jsonb, Nullable, Text};
@@ -55,17 +56,24 @@ const SELECT: &str = "select a.name as association, a.display_name as associatio
 ///
 /// Only the associations that its entity type takes part in are looked at, and at the other end only the entity types
 /// that an association leads to: one index scan of one partition each.
-pub fn neighbours(conn: &mut PgConnection, entity_type: i32, id: i64, limit: i64) -> QueryResult<Vec<Neighbour>> {
+pub fn neighbours(
+    conn: &mut PgConnection,
+    at: &AsOf,
+    entity_type: i32,
+    id: i64,
+    limit: i64,
+) -> QueryResult<Vec<Neighbour>> {
+    let (links, resources) = (at.links(), at.resources());
     diesel::sql_query(format!(
         "with {ENDS}
          {SELECT}
            from ends a
            cross join lateral (
-             select to_id as other from links where a.outgoing and association_id = a.id and from_id = $2
+             select to_id as other from {links} l where a.outgoing and association_id = a.id and from_id = $2
              union all
-             select from_id from links where not a.outgoing and association_id = a.id and to_id = $2
+             select from_id from {links} l where not a.outgoing and association_id = a.id and to_id = $2
              limit $3) l
-           cross join lateral (select * from resources
+           cross join lateral (select * from {resources} r
                                 where entity_type_id = any(a.others) and id = l.other limit 1) r
            join entity_types e on e.id = r.entity_type_id
            join connectors c on c.id = e.connector_id
@@ -81,20 +89,22 @@ pub fn neighbours(conn: &mut PgConnection, entity_type: i32, id: i64, limit: i64
 /// `limit` after the resource `after`.
 pub fn linked(
     conn: &mut PgConnection,
+    at: &AsOf,
     (entity_type, id): (i32, i64),
     (association, outgoing): (&str, bool),
     after: i64,
     limit: i64,
 ) -> QueryResult<Vec<Neighbour>> {
+    let (links, resources) = (at.links(), at.resources());
     let (other, this) = if outgoing { ("to_id", "from_id") } else { ("from_id", "to_id") };
     diesel::sql_query(format!(
         "with {ENDS}
          {SELECT}
            from ends a
            cross join lateral (
-             select {other} as other from links
+             select {other} as other from {links} l
               where association_id = a.id and {this} = $2 and {other} > $3 order by {other} limit $4) l
-           cross join lateral (select * from resources
+           cross join lateral (select * from {resources} r
                                 where entity_type_id = any(a.others) and id = l.other limit 1) r
            join entity_types e on e.id = r.entity_type_id
            join connectors c on c.id = e.connector_id

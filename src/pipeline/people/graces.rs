@@ -17,9 +17,9 @@ pub fn end(connection: &mut PgConnection, now: DateTime<Utc>) -> QueryResult<usi
                   for update
              ), kept as (
                insert into persons_history (id, state, created_by, created_run_id, run_id, ended_by_run_id, operation,
-                                            valid_from, valid_to, fields, provenance, local, blocks)
+                                            valid_from, valid_to, fields, provenance, local, blocks, search)
                select p.id, p.state, p.created_by, p.created_run_id, p.run_id, null, 'update', p.valid_from, $1,
-                      p.fields, p.provenance, p.local, p.blocks
+                      p.fields, p.provenance, p.local, p.blocks, p.search
                  from persons p join due using (id)
              )
              update persons p set state = 'past', valid_from = $1 from due where p.id = due.id",

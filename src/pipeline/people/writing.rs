@@ -99,10 +99,10 @@ impl Writing {
         copy_rows(connection, person_updates::table, self.changed)?;
         diesel::sql_query(
             "insert into persons_history (id, state, created_by, created_run_id, run_id, ended_by_run_id, operation,
-                                          valid_from, valid_to, fields, provenance, local, blocks)
+                                          valid_from, valid_to, fields, provenance, local, blocks, search)
              select p.id, p.state, p.created_by, p.created_run_id, p.run_id, $1,
                     case when u.deleted then 'delete' else 'update' end,
-                    p.valid_from, $2, p.fields, p.provenance, p.local, p.blocks
+                    p.valid_from, $2, p.fields, p.provenance, p.local, p.blocks, p.search
                from person_updates u join persons p on p.id = u.id",
         )
         .bind::<Integer, _>(self.run)
@@ -123,9 +123,25 @@ impl Writing {
         )
         .bind::<Integer, _>(self.run)
         .execute(connection)?;
+        // Whom a user fed is part of what it was: of other connectors, too, it gets a new version.
+        diesel::sql_query(
+            "insert into resources_history (id, person_id, entity_type_id, run_id, line, ended_by_run_id, valid_from,
+                                            valid_to, key, attributes)
+             select r.id, r.person_id, r.entity_type_id, r.run_id, r.line, $1, w.applied_at, $2, r.key, r.attributes
+               from resources r join runs w on w.id = r.run_id
+              where r.person_id in (select id from person_updates where deleted) and r.run_id <> $1",
+        )
+        .bind::<Integer, _>(self.run)
+        .bind::<Timestamptz, _>(self.now)
+        .execute(connection)?;
+        diesel::sql_query(
+            "update resources set person_id = null, run_id = $1
+              where person_id in (select id from person_updates where deleted)",
+        )
+        .bind::<Integer, _>(self.run)
+        .execute(connection)?;
         connection.batch_execute(
-            "update resources set person_id = null where person_id in (select id from person_updates where deleted);
-             delete from local_memberships where person_id in (select id from person_updates where deleted);
+            "delete from local_memberships where person_id in (select id from person_updates where deleted);
              delete from persons where id in (select id from person_updates where deleted);
              truncate person_updates",
         )?;

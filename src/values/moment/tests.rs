@@ -144,3 +144,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_moment_is_read_as_people_write_it() {
+    let written = |text: &str| read_moment(text).map(write_moment);
+    assert_eq!(written("2026-11-20T10:00:00+01:00").as_deref(), Some("2026-11-20T09:00:00Z"));
+    for same in ["2026-11-20T10:00:00Z", "2026-11-20T10:00:00", "2026-11-20T10:00", "2026-11-20 10:00"] {
+        assert_eq!(written(same).as_deref(), Some("2026-11-20T10:00:00Z"), "{same}");
+    }
+    assert_eq!(written("2026-11-20").as_deref(), Some("2026-11-20T00:00:00Z"));
+    for nonsense in ["", "yesterday", "2026-13-20", "99999-01-01", "0001-01-01"] {
+        assert_eq!(written(nonsense), None, "{nonsense}");
+    }
+}

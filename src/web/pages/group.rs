@@ -4,6 +4,7 @@ use crate::model::group::{self, Group, Member, Place, Related};
 use crate::model::person;
 use crate::web::elements::Badge;
 use crate::web::error::WebError;
+use crate::web::moment::Moment;
 use crate::web::page::{Layout, Section};
 use crate::web::paging::{Cursor, PAGE, Page};
 use crate::web::visitor::Visitor;
@@ -12,6 +13,7 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Path, Query};
 use askama::Template;
 use chrono::{DateTime, Utc};
+use diesel::pg::PgConnection;
 use serde::Deserialize;
 
 /// Groups within and around that are shown, each.
@@ -67,23 +69,26 @@ pub async fn show(
     query: Query<MembersQuery>,
 ) -> Result<HttpResponse, WebError> {
     context
-        .page(visitor, move |conn, layout| {
-            let missing = || WebError::missing("group", &id);
-            let group = group::find(conn, id.parse().map_err(|_| missing())?)?.ok_or_else(missing)?;
+        .page(visitor, move |conn, mut layout| {
+            let moment = layout.look_back(conn)?;
+            let at = &moment.at;
+            let group = find(conn, &moment, &id)?;
             let is_via = query.members == "via";
             let after = decode(&query.after);
-            let found = group::members(conn, group.id, !is_via, after, PAGE as i64 + 1)?;
+            let found = group::members(conn, at, group.id, !is_via, after, PAGE as i64 + 1)?;
             let page = Page::new(found, |member: &Member| encode(member.place()));
-            let related = group::related(conn, group.id, RELATED as i64 + 1)?;
+            let related = group::related(conn, at, group.id, RELATED as i64 + 1)?;
             let (within, around): (Vec<Related>, Vec<Related>) = related.into_iter().partition(|one| one.within);
             let path = links::group(group.id);
-            let (direct, via) = (path.clone(), links::with_query(&path, &[("members", "via")]));
+            let (direct, via) = (moment.keep(&path), moment.keep(links::with_query(&path, &[("members", "via")])));
             let first = if is_via { via.clone() } else { direct.clone() };
             let at = |after: &str| {
-                links::with_query(&path, &[("members", if is_via { "via" } else { "" }), ("after", after)])
+                moment.keep(links::with_query(&path, &[("members", if is_via { "via" } else { "" }), ("after", after)]))
             };
             let resource = match (&group.connector, &group.entity_type, group.resource_id) {
-                (Some(connector), Some(entity_type), Some(id)) => Some(links::resource(connector, entity_type, id)),
+                (Some(connector), Some(entity_type), Some(id)) => {
+                    Some(moment.keep(links::resource(connector, entity_type, id)))
+                }
                 _ => None,
             };
             Ok(GroupPage {
@@ -92,34 +97,44 @@ pub async fn show(
                 tabs: [(direct, "Direct members", !is_via), (via, "Through groups within", is_via)],
                 is_via,
                 next: page.next.as_ref().map(|cursor| at(&cursor.encode())),
-                members: page.rows.into_iter().map(|member| line(member, is_via, layout.now)).collect(),
+                members: page.rows.into_iter().map(|member| line(member, is_via, &moment, layout.now)).collect(),
                 is_first: after.is_none(),
                 first,
                 is_cut: within.len() > RELATED || around.len() > RELATED,
-                within: lines(within),
-                around: lines(around),
-                layout: layout.titled(Section::Groups, &group.name).under(links::GROUPS, "Groups"),
+                within: lines(within, &moment),
+                around: lines(around, &moment),
+                layout: layout.titled(Section::Groups, &group.name).under(moment.keep(links::GROUPS), "Groups"),
                 group,
             })
         })
         .await
 }
 
-fn line(member: Member, is_via: bool, now: DateTime<Utc>) -> MemberLine {
+/// The group of that moment, or what became of it.
+fn find(conn: &mut PgConnection, moment: &Moment, id: &str) -> Result<Group, WebError> {
+    let number = id.parse().map_err(|_| WebError::missing("group", id))?;
+    if let Some(group) = group::find(conn, &moment.at, number)? {
+        return Ok(group);
+    }
+    let life = group::life(conn, number)?.map(|life| (life.began, life.ended));
+    Err(moment.missing("group", id, &links::group(number), life))
+}
+
+fn line(member: Member, is_via: bool, moment: &Moment, now: DateTime<Utc>) -> MemberLine {
     let field = |name: &str| member.fields.get(name).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
     MemberLine {
-        href: links::user(member.person_id),
+        href: moment.keep(links::user(member.person_id)),
         name: person::name_of(&member.fields).unwrap_or_else(|| format!("User {}", member.person_id)),
         user_name: field("user_name"),
         mail: field("mail"),
-        badges: standing::badges(&member.state, &member.blocks, now),
-        via: is_via.then(|| (links::group(member.via_id), member.via.clone())),
+        badges: standing::badges(&member.state, &member.blocks, moment.or(now)),
+        via: is_via.then(|| (moment.keep(links::group(member.via_id)), member.via.clone())),
     }
 }
 
-fn lines(related: Vec<Related>) -> Vec<RelatedLine> {
+fn lines(related: Vec<Related>, moment: &Moment) -> Vec<RelatedLine> {
     let lines = related.into_iter().take(RELATED);
-    lines.map(|one| RelatedLine { href: links::group(one.id), name: one.name, depth: one.depth }).collect()
+    lines.map(|one| RelatedLine { href: moment.keep(links::group(one.id)), name: one.name, depth: one.depth }).collect()
 }
 
 fn encode(place: Place) -> Cursor {

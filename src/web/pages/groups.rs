@@ -4,6 +4,7 @@ use super::job_execution::Chip;
 use super::users::plain;
 use crate::model::group::{self, Group, Kind};
 use crate::web::error::WebError;
+use crate::web::moment::Moment;
 use crate::web::page::{Layout, Section};
 use crate::web::paging::{Cursor, PAGE, Page};
 use crate::web::visitor::Visitor;
@@ -23,6 +24,7 @@ struct GroupsPage {
     groups: Vec<GroupLine>,
     is_filtered: bool,
     is_first: bool,
+    all: String,
     first: String,
     next: Option<String>,
 }
@@ -55,15 +57,16 @@ pub async fn list(
 ) -> Result<HttpResponse, WebError> {
     let GroupsQuery { q, kind, after } = query.into_inner();
     context
-        .page(visitor, move |conn, layout| {
+        .page(visitor, move |conn, mut layout| {
+            let moment = layout.look_back(conn)?;
             let search = plain(&q);
             let (word, kind, _) = *CHIPS.iter().find(|chip| chip.0 == kind).unwrap_or(&CHIPS[0]);
             let after = Cursor::decode(&after);
             let place = after.as_ref().map(|cursor| (cursor.key.as_str(), cursor.id));
-            let found = group::page(conn, &search, kind, place, PAGE as i64 + 1)?;
+            let found = group::page(conn, &moment.at, &search, kind, place, PAGE as i64 + 1)?;
             let page = Page::new(found, |one: &Group| Cursor { key: one.name.clone(), id: one.id });
             let at = |kind: &str, after: &str| {
-                links::with_query(links::GROUPS, &[("q", &search), ("kind", kind), ("after", after)])
+                moment.keep(links::with_query(links::GROUPS, &[("q", &search), ("kind", kind), ("after", after)]))
             };
             let chips = CHIPS.iter().map(|(one, _, words)| Chip { href: at(one, ""), words, chosen: *one == word });
             Ok(GroupsPage {
@@ -71,9 +74,10 @@ pub async fn list(
                 chips: chips.collect(),
                 is_filtered: !search.is_empty() || !word.is_empty(),
                 is_first: after.is_none(),
+                all: moment.keep(links::GROUPS),
                 first: at(word, ""),
                 next: page.next.as_ref().map(|cursor| at(word, &cursor.encode())),
-                groups: page.rows.into_iter().map(line).collect(),
+                groups: page.rows.into_iter().map(|group| line(group, &moment)).collect(),
                 layout: layout.titled(Section::Groups, "Groups"),
                 search,
             })
@@ -81,6 +85,6 @@ pub async fn list(
         .await
 }
 
-fn line(group: Group) -> GroupLine {
-    GroupLine { href: links::group(group.id), members: words::amount_alone(group.members()), group }
+fn line(group: Group, moment: &Moment) -> GroupLine {
+    GroupLine { href: moment.keep(links::group(group.id)), members: words::amount_alone(group.members()), group }
 }

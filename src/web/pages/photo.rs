@@ -3,10 +3,12 @@
 use crate::model::person;
 use crate::web::WebContext;
 use crate::web::error::WebError;
+use crate::web::moment::Moment;
 use crate::web::visitor::Visitor;
 use actix_web::http::header;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
+use chrono::Utc;
 
 /// A larger one is not shown.
 const MOST_BYTES: i32 = 4 * 1024 * 1024;
@@ -19,11 +21,12 @@ pub async fn show(
     request: HttpRequest,
 ) -> Result<HttpResponse, WebError> {
     let known = request.headers().get(header::IF_NONE_MATCH).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
-    let id = id.into_inner();
+    let (id, query) = (id.into_inner(), request.query_string().to_owned());
     let (tag, image) = context
         .db(move |conn| {
             let missing = || WebError::missing("photo of user", id);
-            let person = person::find(conn, id)?.ok_or_else(missing)?;
+            let moment = Moment::read(conn, &query, Utc::now())?;
+            let person = person::find(conn, &moment.at, id)?.ok_or_else(missing)?;
             let digest = person.photo().ok_or_else(missing)?;
             let tag = format!("\"{digest}\"");
             if known.as_ref() == Some(&tag) {

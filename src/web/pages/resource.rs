@@ -1,6 +1,8 @@
 //! A resource: its properties, what it is linked to, the user it feeds, and its history.
 
 use super::resources::{find, properties};
+use crate::model::connector::Connector;
+use crate::model::entity_type::EntityType;
 use crate::model::person;
 use crate::model::property::PropertyDefinition;
 use crate::model::resource::{self, Neighbour, PastVersion, Resource};
@@ -8,6 +10,7 @@ use crate::pipeline::provenance::{Origins, place};
 use crate::web::diff::{self, Difference};
 use crate::web::elements::When;
 use crate::web::error::WebError;
+use crate::web::moment::{self, Moment};
 use crate::web::page::{Layout, Section};
 use crate::web::visitor::Visitor;
 use crate::web::{WebContext, links};
@@ -15,6 +18,7 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use askama::Template;
 use chrono::{DateTime, Utc};
+use diesel::pg::PgConnection;
 use serde_json::Value;
 
 /// Links shown for each association and direction.
@@ -32,6 +36,7 @@ struct ResourcePage {
     person: Option<(String, String)>,
     version: Version,
     history: Vec<VersionLine>,
+    compare: String,
     is_cut: bool,
 }
 
@@ -76,6 +81,27 @@ pub(super) struct VersionLine {
     pub run: Option<(String, String)>,
     /// What became different.
     pub differences: Vec<Difference>,
+    /// When, for the comparison.
+    pub moment: String,
+    /// How it was before.
+    pub before: Option<String>,
+    /// How it was then.
+    pub after: String,
+}
+
+impl VersionLine {
+    /// A change at that moment of what stands at the address.
+    pub(super) fn changed(address: &str, at: DateTime<Utc>, now: DateTime<Utc>) -> Self {
+        Self {
+            when: When::new(at, now),
+            event: "Changed",
+            run: None,
+            differences: Vec::new(),
+            moment: moment::parameter(at),
+            before: Some(moment::address_at(address, moment::just_before(at))),
+            after: moment::address_at(address, at),
+        }
+    }
 }
 
 /// The page.
@@ -86,25 +112,26 @@ pub async fn show(
 ) -> Result<HttpResponse, WebError> {
     let (connector, entity_type, id) = names.into_inner();
     context
-        .page(visitor, move |conn, layout| {
+        .page(visitor, move |conn, mut layout| {
+            let moment = layout.look_back(conn)?;
+            let at = &moment.at;
             let (connector, entity_type) = find(conn, &connector, &entity_type)?;
-            let missing = || WebError::missing(&entity_type.display_name, &id);
-            let number = id.parse().map_err(|_| missing())?;
-            let stored = resource::find(conn, entity_type.id.0, number)?.ok_or_else(missing)?;
-            let neighbours = resource::neighbours(conn, entity_type.id.0, stored.id, SHOWN as i64 + 1)?;
-            let past = resource::history(conn, entity_type.id.0, stored.id, VERSIONS + 1)?;
+            let stored = stored(conn, &moment, &connector, &entity_type, &id)?;
+            let neighbours = resource::neighbours(conn, at, entity_type.id.0, stored.id, SHOWN as i64 + 1)?;
+            let past = resource::history(conn, at, entity_type.id.0, stored.id, VERSIONS + 1)?;
             let known = properties(conn, &connector, &entity_type)?;
             let mut origins = Origins::load(conn)?;
             origins.learn_connectors(conn, [connector.id.0])?;
             origins.learn_runs(conn, past.iter().map(|one| one.run_id).chain([stored.run_id]))?;
             let person = match stored.person_id {
                 None => None,
-                Some(id) => person::find(conn, id)?.map(|person| (links::user(id), person.name())),
+                Some(id) => person::find(conn, at, id)?.map(|person| (moment.keep(links::user(id)), person.name())),
             };
             let applied_at = origins.applied_at(stored.run_id);
+            let address = links::resource(&connector.name, &entity_type.name, stored.id);
             Ok(ResourcePage {
                 properties: property_lines(&known, &stored.attributes),
-                link_groups: link_groups(&connector.name, &entity_type.name, stored.id, neighbours),
+                link_groups: link_groups(&address, neighbours, &moment),
                 person,
                 version: Version {
                     run: format!("Run {}", stored.run_id),
@@ -113,15 +140,36 @@ pub async fn show(
                     since: applied_at.map(|at| When::new(at, layout.now)),
                 },
                 is_cut: past.len() > VERSIONS as usize,
-                history: versions(&stored, applied_at, &past, layout.now),
+                history: versions(&address, &stored, applied_at, &past, layout.now),
+                compare: format!("{address}/compare"),
                 layout: layout
                     .titled(Section::Resources(entity_type.id.0), stored.title())
                     .under(links::connector(&connector.name), &connector.display_name)
-                    .under(links::resources(&connector.name, &entity_type.name), &entity_type.display_name),
+                    .under(
+                        moment.keep(links::resources(&connector.name, &entity_type.name)),
+                        &entity_type.display_name,
+                    ),
                 key: stored.key,
             })
         })
         .await
+}
+
+/// The resource of that moment, or what became of it.
+pub(super) fn stored(
+    conn: &mut PgConnection,
+    moment: &Moment,
+    connector: &Connector,
+    entity_type: &EntityType,
+    id: &str,
+) -> Result<Resource, WebError> {
+    let number = id.parse().map_err(|_| WebError::missing(&entity_type.display_name, id))?;
+    if let Some(stored) = resource::find(conn, &moment.at, entity_type.id.0, number)? {
+        return Ok(stored);
+    }
+    let life = resource::life(conn, entity_type.id.0, number)?.map(|life| (life.began, life.ended));
+    let address = links::resource(&connector.name, &entity_type.name, number);
+    Err(moment.missing(&entity_type.display_name, id, &address, life))
 }
 
 pub(super) fn run_href(run: i32) -> String {
@@ -145,7 +193,7 @@ fn property_lines(known: &[PropertyDefinition], attributes: &Value) -> Vec<Prope
     declared.chain(undeclared.map(|name| line(name, name, false))).collect()
 }
 
-fn link_groups(connector: &str, entity_type: &str, id: i64, neighbours: Vec<Neighbour>) -> Vec<LinkGroup> {
+fn link_groups(address: &str, neighbours: Vec<Neighbour>, moment: &Moment) -> Vec<LinkGroup> {
     let mut groups: Vec<(String, LinkGroup)> = Vec::new();
     for one in neighbours {
         let group = match groups.last_mut() {
@@ -159,18 +207,18 @@ fn link_groups(connector: &str, entity_type: &str, id: i64, neighbours: Vec<Neig
             }
         };
         if group.links.len() == SHOWN {
-            group.all = Some(links::links_of_resource(connector, entity_type, id, &one.association, one.outgoing));
+            group.all = Some(moment.keep(links::of_resource(address, &one.association, one.outgoing)));
         } else {
-            group.links.push(link_line(&one));
+            group.links.push(link_line(&one, moment));
         }
     }
     groups.into_iter().map(|(_, group)| group).collect()
 }
 
-pub(super) fn link_line(neighbour: &Neighbour) -> LinkLine {
+pub(super) fn link_line(neighbour: &Neighbour, moment: &Moment) -> LinkLine {
     let title = neighbour.title();
     LinkLine {
-        href: links::resource(&neighbour.connector, &neighbour.entity_type, neighbour.id),
+        href: moment.keep(links::resource(&neighbour.connector, &neighbour.entity_type, neighbour.id)),
         title: title.to_owned(),
         sub: match title == neighbour.key {
             true => neighbour.entity_type_title.clone(),
@@ -181,6 +229,7 @@ pub(super) fn link_line(neighbour: &Neighbour) -> LinkLine {
 
 /// From the newest to the first: each past version beside the one that took its place.
 fn versions(
+    address: &str,
     current: &Resource,
     applied_at: Option<DateTime<Utc>>,
     past: &[PastVersion],
@@ -191,10 +240,9 @@ fn versions(
     let mut lines = Vec::new();
     for version in shown {
         lines.push(VersionLine {
-            when: When::new(version.valid_to, now),
-            event: "Changed",
             run: Some((run_href(version.ended_by_run_id), format!("run {}", version.ended_by_run_id))),
             differences: diff::differences(Some(&version.attributes), Some(after)),
+            ..VersionLine::changed(address, version.valid_to, now)
         });
         after = &version.attributes;
     }
@@ -205,7 +253,8 @@ fn versions(
         };
         if let Some(began) = began {
             let run = Some((run_href(run), format!("run {run}")));
-            lines.push(VersionLine { when: When::new(began, now), event: "Added", run, differences: Vec::new() });
+            let added = VersionLine::changed(address, began, now);
+            lines.push(VersionLine { event: "Added", run, before: None, ..added });
         }
     }
     lines

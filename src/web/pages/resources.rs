@@ -9,6 +9,7 @@ use crate::model::resource::{self, Resource};
 use crate::model::{amount::Amount, configuration};
 use crate::web::diff;
 use crate::web::error::WebError;
+use crate::web::moment::Moment;
 use crate::web::page::{Layout, Section};
 use crate::web::paging::{Cursor, PAGE, Page};
 use crate::web::visitor::{Visitor, see_other};
@@ -16,6 +17,7 @@ use crate::web::{WebContext, links, words};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
+use chrono::Utc;
 use diesel::pg::PgConnection;
 
 /// Columns beside the key, unless somebody chooses others.
@@ -34,6 +36,7 @@ struct ResourcesPage {
     columns: Vec<String>,
     resources: Vec<ResourceLine>,
     is_first: bool,
+    all: String,
     first: String,
     next: Option<String>,
 }
@@ -86,12 +89,14 @@ pub async fn list(
     let (connector, entity_type) = names.into_inner();
     let asked = Asked::read(request.query_string());
     if let Some(key) = asked.key {
+        let query = request.query_string().to_owned();
         let to = context
             .db(move |conn| {
+                let moment = Moment::read(conn, &query, Utc::now())?;
                 let (connector, entity_type) = find(conn, &connector, &entity_type)?;
-                let resource = resource::by_key(conn, entity_type.id.0, &key)?;
+                let resource = resource::by_key(conn, &moment.at, entity_type.id.0, &key)?;
                 let resource = resource.ok_or_else(|| WebError::missing(&entity_type.display_name, &key))?;
-                Ok(links::resource(&connector.name, &entity_type.name, resource.id))
+                Ok(moment.keep(links::resource(&connector.name, &entity_type.name, resource.id)))
             })
             .await?;
         return Ok(see_other(&to));
@@ -136,19 +141,20 @@ pub(super) fn properties(
 
 fn page(
     conn: &mut PgConnection,
-    layout: Layout,
+    mut layout: Layout,
     connector: &Connector,
     entity_type: &EntityType,
     asked: Asked,
 ) -> Result<ResourcesPage, WebError> {
+    let moment = layout.look_back(conn)?;
     let after = asked.after.as_ref().map(|cursor| cursor.key.as_str());
-    let found = resource::page(conn, entity_type.id.0, &asked.search, after, PAGE as i64 + 1)?;
+    let found = resource::page(conn, &moment.at, entity_type.id.0, &asked.search, after, PAGE as i64 + 1)?;
     let page = Page::new(found.resources, |one: &Resource| Cursor { key: one.key.clone(), id: one.id });
     let known = properties(conn, connector, entity_type)?;
     let choices = choices(&known, &page.rows, &asked.columns);
     let columns: Vec<&Choice> = choices.iter().filter(|choice| choice.chosen).collect();
     let lines = page.rows.iter().map(|one| ResourceLine {
-        href: links::resource(&connector.name, &entity_type.name, one.id),
+        href: moment.keep(links::resource(&connector.name, &entity_type.name, one.id)),
         key: one.key.clone(),
         cells: columns
             .iter()
@@ -161,7 +167,7 @@ fn page(
     let at = |after: &str| {
         let mut query = vec![("q", asked.search.as_str()), ("after", after)];
         query.extend(asked.columns.iter().map(|column| ("column", column.as_str())));
-        links::with_query(&action, &query)
+        moment.keep(links::with_query(&action, &query))
     };
     Ok(ResourcesPage {
         amount: words::amount(found.amount, "resource", "resources"),
@@ -171,6 +177,7 @@ fn page(
         columns,
         resources,
         is_first: asked.after.is_none(),
+        all: moment.keep(&action),
         first: at(""),
         next: page.next.as_ref().map(|cursor| at(&cursor.encode())),
         layout: layout

@@ -7,10 +7,12 @@ mod history;
 use super::photo;
 use super::resource::{VersionLine, run_href};
 use crate::model::person::{self, Membership, Organization, Person};
-use crate::model::{profile_field, resource};
+use crate::model::profile_field::{self, ProfileField};
+use crate::model::resource;
 use crate::pipeline::provenance::{Origins, place};
 use crate::web::elements::{Badge, When};
 use crate::web::error::WebError;
+use crate::web::moment::Moment;
 use crate::web::page::{Layout, Section};
 use crate::web::visitor::Visitor;
 use crate::web::{WebContext, links, standing, words};
@@ -18,7 +20,9 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use askama::Template;
 use chrono::{DateTime, Utc};
+use diesel::pg::PgConnection;
 use fields::FieldLine;
+use serde_json::{Map, Value};
 
 /// Groups shown.
 const GROUPS: usize = 100;
@@ -40,6 +44,7 @@ struct UserPage {
     more_groups: Option<String>,
     resources: Vec<ResourceLine>,
     history: Vec<VersionLine>,
+    compare: String,
     is_cut: bool,
 }
 
@@ -76,15 +81,16 @@ struct ResourceLine {
 /// The page.
 pub async fn show(context: Data<WebContext>, visitor: Visitor, id: Path<String>) -> Result<HttpResponse, WebError> {
     context
-        .page(visitor, move |conn, layout| {
-            let missing = || WebError::missing("user", &id);
-            let person = person::find(conn, id.parse().map_err(|_| missing())?)?.ok_or_else(missing)?;
-            let resources = resource::of_person(conn, person.id)?;
-            let past = person::history(conn, person.id, VERSIONS as i64 + 1)?;
+        .page(visitor, move |conn, mut layout| {
+            let moment = layout.look_back(conn)?;
+            let at = &moment.at;
+            let person = find(conn, &moment, &id)?;
+            let resources = resource::of_person(conn, at, person.id)?;
+            let past = person::history(conn, at, person.id, VERSIONS as i64 + 1)?;
             let declared = profile_field::list(conn)?;
-            let memberships = person::memberships(conn, &[person.id])?;
-            let organizations = person::organizations(conn, person.id)?;
-            let photo = photo::is_shown(conn, &person)?.then(|| links::photo(person.id));
+            let memberships = person::memberships(conn, at, &[person.id])?;
+            let organizations = person::organizations(conn, at, person.id)?;
+            let photo = photo::is_shown(conn, &person)?.then(|| moment.keep(links::photo(person.id)));
 
             let mut origins = Origins::load(conn)?;
             origins.learn_connectors(conn, fields::connectors(&person, &resources, &origins))?;
@@ -95,44 +101,62 @@ pub async fn show(context: Data<WebContext>, visitor: Visitor, id: Path<String>)
             Ok(UserPage {
                 initials: standing::initials(&name),
                 photo,
-                badges: standing::badges_of(&person, layout.now),
+                badges: standing::badges_of(&person, moment.or(layout.now)),
                 sub: ["title", "department", "mail"]
                     .iter()
                     .filter_map(|name| person.field(name))
                     .map(str::to_owned)
                     .collect(),
-                blocks: blocks(&person, &origins, layout.now),
+                blocks: blocks(&person, &origins, moment.or(layout.now), layout.now),
                 fields: fields::lines(&person, &declared, said, &origins),
-                ways: ways(organizations),
+                ways: ways(organizations, &moment),
                 more_groups: memberships
                     .len()
                     .checked_sub(GROUPS)
                     .filter(|more| *more > 0)
                     .map(|more| words::counted(more as u64, "more group", "more groups")),
-                groups: memberships.into_iter().take(GROUPS).map(group).collect(),
-                resources: resources.iter().filter_map(|one| resource_line(one, &origins)).collect(),
+                groups: memberships.into_iter().take(GROUPS).map(|one| group(one, &moment)).collect(),
+                resources: resources.iter().filter_map(|one| resource_line(one, &origins, &moment)).collect(),
                 is_cut: past.len() > VERSIONS,
                 history: history::lines(&person, &past, &declared, &origins, layout.now),
-                layout: layout.titled(Section::Users, name).under(links::USERS, "Users"),
+                compare: links::of_user(person.id, "compare"),
+                layout: layout.titled(Section::Users, name).under(moment.keep(links::USERS), "Users"),
             })
         })
         .await
 }
 
-fn blocks(person: &Person, origins: &Origins, now: DateTime<Utc>) -> Vec<BlockLine> {
+/// All that can change about a user, by what pages call it.
+pub(super) fn values(person: &Person, declared: &[ProfileField], origins: &Origins) -> Map<String, Value> {
+    history::picture(&person.state, [&person.local, &person.fields], &person.blocks, declared, origins)
+}
+
+/// The user of that moment, or what became of it.
+pub(super) fn find(conn: &mut PgConnection, moment: &Moment, id: &str) -> Result<Person, WebError> {
+    let number = id.parse().map_err(|_| WebError::missing("user", id))?;
+    if let Some(person) = person::find(conn, &moment.at, number)? {
+        return Ok(person);
+    }
+    let life = person::life(conn, number)?.map(|life| (life.began, life.ended));
+    Err(moment.missing("user", id, &links::user(number), life))
+}
+
+/// `then`: what is looked at, `now`: what is said from.
+fn blocks(person: &Person, origins: &Origins, then: DateTime<Utc>, now: DateTime<Utc>) -> Vec<BlockLine> {
     let blocks = person.blocks().into_iter().map(|block| BlockLine {
         reason: standing::reason(&block, origins),
         since: When::new(block.since, now),
-        is_to_come: block.since > now,
+        is_to_come: block.since > then,
         run: block.run.map(|run| (run_href(run), format!("run {run}"))),
     });
     blocks.collect()
 }
 
-fn ways(organizations: Vec<Organization>) -> Vec<Way> {
+fn ways(organizations: Vec<Organization>, moment: &Moment) -> Vec<Way> {
     let mut ways: Vec<(i64, Way)> = Vec::new();
     for one in organizations {
-        let step = (links::resource(&one.connector, &one.entity_type, one.id), one.title().to_owned());
+        let href = moment.keep(links::resource(&one.connector, &one.entity_type, one.id));
+        let step = (href, one.title().to_owned());
         match ways.last_mut() {
             Some((way, known)) if *way == one.way => {
                 known.steps.push(step);
@@ -144,19 +168,19 @@ fn ways(organizations: Vec<Organization>) -> Vec<Way> {
     ways.into_iter().map(|(_, way)| way).collect()
 }
 
-fn group(one: Membership) -> GroupLine {
+fn group(one: Membership, moment: &Moment) -> GroupLine {
     GroupLine {
-        href: links::group(one.group_id),
+        href: moment.keep(links::group(one.group_id)),
         name: one.name,
         managed_by: one.connector_title,
-        via: one.via_id.map(links::group).zip(one.via),
+        via: one.via_id.map(|id| moment.keep(links::group(id))).zip(one.via),
     }
 }
 
-fn resource_line(one: &resource::Resource, origins: &Origins) -> Option<ResourceLine> {
+fn resource_line(one: &resource::Resource, origins: &Origins, moment: &Moment) -> Option<ResourceLine> {
     let names = origins.entity_type(one.entity_type_id)?;
     Some(ResourceLine {
-        href: links::resource(&names.connector, &names.name, one.id),
+        href: moment.keep(links::resource(&names.connector, &names.name, one.id)),
         connector: names.connector_title.clone(),
         entity_type: names.title.clone(),
         key: one.key.clone(),

@@ -4,6 +4,7 @@ use super::job_execution::Chip;
 use crate::model::person::{self, Filter, Person, StateFilter};
 use crate::web::elements::Badge;
 use crate::web::error::WebError;
+use crate::web::moment::Moment;
 use crate::web::page::{Layout, Section};
 use crate::web::paging::{Cursor, PAGE, Page};
 use crate::web::visitor::Visitor;
@@ -26,6 +27,7 @@ struct UsersPage {
     users: Vec<UserLine>,
     is_filtered: bool,
     is_first: bool,
+    all: String,
     first: String,
     next: Option<String>,
 }
@@ -66,11 +68,12 @@ pub async fn list(
 ) -> Result<HttpResponse, WebError> {
     let UsersQuery { q, state, after } = query.into_inner();
     context
-        .page(visitor, move |conn, layout| {
+        .page(visitor, move |conn, mut layout| {
+            let moment = layout.look_back(conn)?;
             let filter = Filter { search: plain(&q), state: StateFilter::from_word(&state).unwrap_or_default() };
             let after = Cursor::decode(&after);
             let place = after.as_ref().map(|cursor| (user_name(&cursor.key), cursor.id));
-            let found = person::page(conn, &filter, place, PAGE as i64 + 1)?;
+            let found = person::page(conn, &moment.at, &filter, place, PAGE as i64 + 1)?;
             let page = Page::new(found.persons, |person: &Person| Cursor {
                 key: person
                     .fields
@@ -84,7 +87,8 @@ pub async fn list(
                 state => state.as_str(),
             };
             let at = |state: &str, after: &str| {
-                links::with_query(links::USERS, &[("q", &filter.search), ("state", state), ("after", after)])
+                let query = [("q", filter.search.as_str()), ("state", state), ("after", after)];
+                moment.keep(links::with_query(links::USERS, &query))
             };
             let chips = CHIPS.iter().map(|(one, words)| Chip {
                 href: at(if *one == StateFilter::All { "" } else { one.as_str() }, ""),
@@ -99,9 +103,10 @@ pub async fn list(
                     && matches!(found.amount, crate::model::amount::Amount::MoreThan(_)),
                 is_filtered: !filter.search.is_empty() || filter.state != StateFilter::All,
                 is_first: after.is_none(),
+                all: moment.keep(links::USERS),
                 first: at(state, ""),
                 next: page.next.as_ref().map(|cursor| at(state, &cursor.encode())),
-                users: page.rows.iter().map(|person| line(person, layout.now)).collect(),
+                users: page.rows.iter().map(|person| line(person, &moment, layout.now)).collect(),
                 layout: layout.titled(Section::Users, "Users"),
                 search: filter.search,
             })
@@ -119,15 +124,15 @@ pub fn plain(search: &str) -> String {
     search.trim().chars().filter(|character| *character != '\0').take(200).collect()
 }
 
-fn line(person: &Person, now: DateTime<Utc>) -> UserLine {
+fn line(person: &Person, moment: &Moment, now: DateTime<Utc>) -> UserLine {
     let field = |name: &str| person.field(name).unwrap_or_default().to_owned();
     UserLine {
-        href: links::user(person.id),
+        href: moment.keep(links::user(person.id)),
         name: person.name(),
         user_name: field("user_name"),
         mail: field("mail"),
         department: field("department"),
         title: field("title"),
-        badges: standing::badges_of(person, now),
+        badges: standing::badges_of(person, moment.or(now)),
     }
 }

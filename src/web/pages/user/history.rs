@@ -3,9 +3,8 @@
 use crate::model::person::{Block, PastVersion, Person};
 use crate::model::profile_field::ProfileField;
 use crate::pipeline::provenance::Origins;
-use crate::web::elements::When;
 use crate::web::pages::resource::{VersionLine, run_href};
-use crate::web::{diff, standing};
+use crate::web::{diff, links, standing};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -20,27 +19,26 @@ pub(super) fn lines(
 ) -> Vec<VersionLine> {
     let shown = &past[..past.len().min(super::VERSIONS)];
     let picture = |state: &str, fields: &Value, local: &Value, blocks: &Value| {
-        picture(state, [local, fields], blocks, declared, origins)
+        Value::Object(picture(state, [local, fields], blocks, declared, origins))
     };
     let mut after = picture(&person.state, &person.fields, &person.local, &person.blocks);
     let mut lines = Vec::new();
     for version in shown {
         let before = picture(&version.state, &version.fields, &version.local, &version.blocks);
         lines.push(VersionLine {
-            when: When::new(version.valid_to, now),
-            event: "Changed",
             run: version.ended_by_run_id.map(run),
             differences: diff::differences(Some(&before), Some(&after)),
+            ..VersionLine::changed(&links::user(person.id), version.valid_to, now)
         });
         after = before;
     }
     if shown.len() == past.len() {
         let began = past.last().map_or(person.valid_from, |first| first.valid_from);
         lines.push(VersionLine {
-            when: When::new(began, now),
             event: "Created",
             run: person.created_run_id.map(run),
-            differences: Vec::new(),
+            before: None,
+            ..VersionLine::changed(&links::user(person.id), began, now)
         });
     }
     lines
@@ -51,7 +49,13 @@ fn run(id: i32) -> (String, String) {
 }
 
 /// All that can change about a person, by what pages call it.
-fn picture(state: &str, values: [&Value; 2], blocks: &Value, declared: &[ProfileField], origins: &Origins) -> Value {
+pub(super) fn picture(
+    state: &str,
+    values: [&Value; 2],
+    blocks: &Value,
+    declared: &[ProfileField],
+    origins: &Origins,
+) -> Map<String, Value> {
     let title = |name: &String| {
         declared.iter().find(|field| field.name == *name).map_or_else(|| name.clone(), |field| field.title.clone())
     };
@@ -65,5 +69,5 @@ fn picture(state: &str, values: [&Value; 2], blocks: &Value, declared: &[Profile
         let reasons: Vec<String> = blocks.iter().map(|block| standing::reason(block, origins)).collect();
         picture.insert("Blocked".into(), reasons.join(", ").into());
     }
-    Value::Object(picture)
+    picture
 }

@@ -6,7 +6,7 @@ const AROUND: usize = 3;
 const MOST_COMPARISONS: usize = 4_000_000;
 
 /// Hunks with `@@`, lines with ` `, `-` or `+` in front. Empty if the texts are the same.
-pub(super) fn difference(before: &str, after: &str) -> String {
+pub fn difference(before: &str, after: &str) -> String {
     let steps =
         steps(&before.split_inclusive('\n').collect::<Vec<_>>(), &after.split_inclusive('\n').collect::<Vec<_>>());
     let changed: Vec<usize> = (0..steps.len()).filter(|at| steps[*at].0 != ' ').collect();
