@@ -24,6 +24,8 @@ pub use sequence::{join, split};
 
 use crate::model::connector::ConnectorDefinition;
 use crate::model::settings::SettingsDefinition;
+use diesel::QueryResult;
+use diesel::pg::PgConnection;
 use paths::Folder;
 use section::Source;
 use std::path::Path;
@@ -77,14 +79,25 @@ pub fn parse(text: &str, folder: Option<&Path>) -> Result<Document, DocumentErro
         let definition = settings::read(&source, folder)?;
         Ok(Document::Settings { text: source.to_store(), definition })
     } else {
-        let definition = connector::read(&source, folder)?;
+        let definition = connector::read(&source, folder, &SettingsDefinition::default())?;
         Ok(Document::Connector { text: source.to_store(), definition })
     }
 }
 
 /// What a connector's document says; its paths are absolute.
 pub fn connector(text: &str) -> Result<ConnectorDefinition, DocumentErrors> {
-    connector::read(&Source::parse(text)?, Folder::Unknown)
+    connector_under(text, &SettingsDefinition::default())
+}
+
+/// What a connector's document says where these settings hold: the guards that it leaves out are theirs.
+pub fn connector_under(text: &str, settings: &SettingsDefinition) -> Result<ConnectorDefinition, DocumentErrors> {
+    connector::read(&Source::parse(text)?, Folder::Unknown, settings)
+}
+
+/// The settings that hold; those that are built in before the first were applied.
+pub fn settings_in_force(connection: &mut PgConnection) -> QueryResult<SettingsDefinition> {
+    let stored = crate::model::settings::current(connection)?;
+    Ok(stored.and_then(|stored| settings(&stored.document).ok()).unwrap_or_default())
 }
 
 /// What the settings document says; its paths are absolute.

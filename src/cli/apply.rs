@@ -26,6 +26,7 @@ pub(super) fn run(context: &Context, args: Args) -> anyhow::Result<Exit> {
     // What spans connectors comes last, when the connectors that it names are there.
     inputs.sort_by_key(|input| matches!(input.document, Document::Settings { .. }));
     for input in &inputs {
+        check(&mut connection, &input.document)?;
         let (outcome, version, messages) =
             if args.dry_run { would_apply(&mut connection, &input.document)? } else { apply(&mut connection, input)? };
         let subject = input.document.subject();
@@ -58,6 +59,27 @@ fn apply(connection: &mut DbConnection, input: &Input) -> anyhow::Result<(Outcom
         }
     };
     Ok((applied.outcome, applied.version, applied.messages))
+}
+
+/// Guards have defaults in the settings: whether each operation keeps one is seen only with both documents at hand.
+fn check(connection: &mut DbConnection, document: &Document) -> anyhow::Result<()> {
+    match document {
+        Document::Connector { text, .. } => {
+            document::connector_under(text, &document::settings_in_force(connection)?).map_err(|errors| {
+                anyhow::anyhow!("{}, with the defaults of the settings: {errors}", document.subject())
+            })?;
+        }
+        Document::Settings { definition, .. } => {
+            for connector in connector::list(connection)? {
+                let text = configuration::current(connection, &connector)?.document;
+                let readable = document::connector(&text).is_ok();
+                if let (true, Err(errors)) = (readable, document::connector_under(&text, definition)) {
+                    anyhow::bail!("with these settings connector {} would be refused: {errors}", connector.name);
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What [`apply`] would say; nothing is written.

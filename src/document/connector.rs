@@ -6,11 +6,16 @@ use super::paths::Folder;
 use super::section::Source;
 use super::{association, connection, entity_type, limits};
 use crate::model::connector::{ConnectorDefinition, JobUse};
+use crate::model::settings::SettingsDefinition;
 
 const JOB_USE: [(&str, JobUse); 2] = [("used", JobUse::Used), ("not_used", JobUse::NotUsed)];
 
-/// Reads and checks a connector's document.
-pub(super) fn read(source: &Source<'_>, folder: Folder<'_>) -> Result<ConnectorDefinition, DocumentErrors> {
+/// Reads and checks a connector's document; the guards that it leaves out are those of `settings`.
+pub(super) fn read(
+    source: &Source<'_>,
+    folder: Folder<'_>,
+    settings: &SettingsDefinition,
+) -> Result<ConnectorDefinition, DocumentErrors> {
     let root = source.root("a connector's document");
     let mut definition = ConnectorDefinition {
         name: name::read(&root, NameOf::Anything),
@@ -19,8 +24,8 @@ pub(super) fn read(source: &Source<'_>, folder: Folder<'_>) -> Result<ConnectorD
         incremental_job: root.word("incremental_job", &JOB_USE).unwrap_or_default(),
         run_at_start: root.flag("run_at_start", false),
         compare: root.flag("compare", false),
-        thresholds: limits::connector_thresholds(&root),
-        guards: limits::guards(&root),
+        thresholds: limits::thresholds(&root, &settings.thresholds),
+        guards: limits::guards(&root, &settings.guards),
         connections: connection::read_all(&root, folder),
         entity_types: Vec::new(),
         associations: Vec::new(),

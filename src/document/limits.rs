@@ -8,11 +8,11 @@ const PERCENT: std::ops::RangeInclusive<f64> = 0.0..=100.0;
 /// A table may grow to more than twice its size.
 const GROWTH: std::ops::RangeInclusive<f64> = 0.0..=10_000.0;
 
-/// `[thresholds]` of a connector. Each of insert, update and delete must keep at least one guard, for resources and for
-/// links.
-pub(super) fn connector_thresholds(root: &Section<'_, '_>) -> Thresholds {
-    let Some(section) = root.section("thresholds", "[thresholds]") else { return Thresholds::default() };
-    let thresholds = read(&section, Thresholds::default());
+/// `[thresholds]` of a connector, or of the settings document for all connectors; what is left out is as in `default`.
+/// Each of insert, update and delete must keep at least one guard, for resources and for links.
+pub(super) fn thresholds(root: &Section<'_, '_>, default: &Thresholds) -> Thresholds {
+    let Some(section) = root.section("thresholds", "[thresholds]") else { return default.clone() };
+    let thresholds = read(&section, default.clone());
     for subject in [Subject::Resources, Subject::Links] {
         for operation in Operation::ALL {
             let limits = thresholds.of(subject, operation);
@@ -68,10 +68,9 @@ fn read(section: &Section<'_, '_>, mut thresholds: Thresholds) -> Thresholds {
     thresholds
 }
 
-/// `[guards]` of a connector.
-pub(super) fn guards(root: &Section<'_, '_>) -> GuardSettings {
-    let default = GuardSettings::default();
-    let Some(section) = root.section("guards", "[guards]") else { return default };
+/// `[guards]` of a connector, or of the settings document for all connectors; what is left out is as in `default`.
+pub(super) fn guards(root: &Section<'_, '_>, default: &GuardSettings) -> GuardSettings {
+    let Some(section) = root.section("guards", "[guards]") else { return default.clone() };
     let guards = GuardSettings {
         first_run: section.flag("first_run", default.first_run),
         empty_source: section.flag("empty_source", default.empty_source),

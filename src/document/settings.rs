@@ -1,10 +1,12 @@
-//! The settings document: jobs, profile fields, retention, notifications.
+//! The settings document: jobs, profile fields, the guards that connectors have by default, retention, notifications.
 
 use super::connection::secret;
 use super::error::DocumentErrors;
+use super::limits;
 use super::name::{self, NameOf, Unique};
 use super::paths::Folder;
 use super::section::{Section, Source, one_of};
+use crate::model::guard::{GuardSettings, Thresholds};
 use crate::model::job::JobDefinition;
 use crate::model::profile_field::{BUILT_IN, EditableBy, ProfileFieldDefinition};
 use crate::model::property::ValueType;
@@ -23,7 +25,9 @@ const LONGEST_DAYS: i64 = 36_500;
 /// Whether a document is the settings document: a connector's has a name, connections and entity types.
 pub(super) fn is_settings(table: &dyn TableLike) -> bool {
     let has = |keys: &[&str]| keys.iter().any(|key| table.contains_key(key));
-    has(&["job", "profile_field", "retention", "notification"]) && !has(&["connection", "entity_type", "association"])
+    let has_guards_alone = has(&["thresholds", "guards"]) && !has(&["name"]);
+    (has(&["job", "profile_field", "retention", "notification"]) || has_guards_alone)
+        && !has(&["connection", "entity_type", "association"])
 }
 
 /// Reads and checks the settings document.
@@ -32,6 +36,8 @@ pub(super) fn read(source: &Source<'_>, folder: Folder<'_>) -> Result<SettingsDe
     let definition = SettingsDefinition {
         jobs: named(root.sections("job", "[[job]]"), job, |job| &job.name),
         profile_fields: named(root.sections("profile_field", "[[profile_field]]"), profile_field, |field| &field.name),
+        thresholds: limits::thresholds(&root, &Thresholds::default()),
+        guards: limits::guards(&root, &GuardSettings::default()),
         retention: retention(&root),
         notifications: root
             .sections("notification", "[[notification]]")

@@ -33,6 +33,49 @@ fn the_example_settings_are_accepted_as_they_stand() {
 }
 
 #[test]
+fn guards_that_a_connector_leaves_out_are_those_of_the_settings() {
+    let text =
+        "[thresholds]\nmaximum_deleted_lines = 7\nmax_percentage_updated_lines = 0.5\n[guards]\nheader = false\n";
+    let Document::Settings { definition, .. } = parsed(text) else { panic!("guards alone are settings") };
+    let silent = connector_under(&without(CAMPUS, "[thresholds]"), &definition).unwrap();
+    assert_eq!(silent.thresholds, definition.thresholds);
+    assert_eq!((silent.thresholds.maximum_deleted_lines, silent.thresholds.maximum_inserted_lines), (7, 100));
+    let own =
+        connector_under(&(without(CAMPUS, "[thresholds]") + "[thresholds]\nmaximum_deleted_lines = 9\n"), &definition)
+            .unwrap();
+    assert_eq!((own.thresholds.maximum_deleted_lines, own.thresholds.max_percentage_updated_lines), (9, 0.5));
+}
+
+#[test]
+fn an_action_keeps_a_guard_with_the_defaults_of_the_settings_too() {
+    let Document::Settings { definition, .. } = parsed("[thresholds]\nmaximum_deleted_lines = 0\n") else {
+        panic!("guards alone are settings")
+    };
+    let text = without(CAMPUS, "[thresholds]") + "[thresholds]\nmax_percentage_deleted_lines = 0\n";
+    connector(&text).unwrap();
+    let errors = connector_under(&text, &definition).unwrap_err();
+    assert!(errors.to_string().contains("keep at least one above 0"), "{errors}");
+    let none = "[thresholds]\nmaximum_link_deleted_lines = 0\nmax_percentage_link_deleted_lines = »0\n";
+    assert_error(none, None, "keep at least one above 0");
+}
+
+/// The document without a section.
+fn without(text: &str, section: &str) -> String {
+    let mut kept = String::new();
+    let mut inside = false;
+    for line in text.lines() {
+        if line.starts_with('[') {
+            inside = line.starts_with(section);
+        }
+        if !inside {
+            kept += line;
+            kept.push('\n');
+        }
+    }
+    kept
+}
+
+#[test]
 fn both_ways_of_reading_agree() {
     for text in [HR, CAMPUS, DIRECTORY] {
         let Document::Connector { text, definition } = parsed(text) else { panic!("a connector's") };

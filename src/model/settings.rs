@@ -1,6 +1,7 @@
 //! The settings document: what spans connectors. Versioned like a connector's configuration.
 
 use super::configuration::{Applied, Outcome};
+use super::guard::{GuardSettings, Thresholds};
 use super::job::{self, JobDefinition};
 use super::profile_field::{self, ProfileFieldDefinition};
 use super::{audit, connector};
@@ -21,6 +22,10 @@ pub struct SettingsDefinition {
     /// What a profile may hold.
     #[serde(rename = "profile_field")]
     pub profile_fields: Vec<ProfileFieldDefinition>,
+    /// The thresholds of connectors whose documents leave them out.
+    pub thresholds: Thresholds,
+    /// The other guards of connectors whose documents leave them out.
+    pub guards: GuardSettings,
     /// How long things are kept.
     pub retention: Retention,
     /// Who hears of blocked, failed and late runs.
@@ -98,6 +103,16 @@ pub struct SettingsVersion {
 /// The settings that hold; `None` before the first were applied.
 pub fn current(connection: &mut PgConnection) -> QueryResult<Option<SettingsVersion>> {
     settings_versions::table
+        .order(settings_versions::version.desc())
+        .select(SettingsVersion::as_select())
+        .first(connection)
+        .optional()
+}
+
+/// The settings that held at a moment; `None` before the first were applied.
+pub fn held_at(connection: &mut PgConnection, moment: DateTime<Utc>) -> QueryResult<Option<SettingsVersion>> {
+    settings_versions::table
+        .filter(settings_versions::created_at.le(moment))
         .order(settings_versions::version.desc())
         .select(SettingsVersion::as_select())
         .first(connection)

@@ -101,12 +101,10 @@ fn volume(evidence: &Evidence<'_>, breaches: &mut Vec<Breach>) {
             continue;
         }
         let difference = before.abs_diff(*now);
-        if 100.0 * difference as f64 > limit * *before as f64 {
-            let actual = percentage(difference, *before);
+        if exceeds(difference, limit, *before) {
+            let actual = percentage(difference, *before, limit);
             let message = format!(
-                "{table} has {now} rows, {before} in the last applied run: {} % difference, limit {} %",
-                figure(actual),
-                figure(limit)
+                "{table} has {now} rows, {before} in the last applied run: {actual} % difference, limit {limit} %"
             );
             breaches.push(Breach {
                 limit: Some(limit),
@@ -126,14 +124,10 @@ fn rejects(evidence: &Evidence<'_>, breaches: &mut Vec<Breach>) {
     for counters in &evidence.counters.entity_types {
         let new = evidence.new_rejects.get(&counters.name).copied().unwrap_or_default().min(counters.rejected);
         let base = counters.read.max(counters.stored);
-        if 100.0 * new as f64 > limit * base as f64 {
-            let actual = percentage(new, base);
-            let message = format!(
-                "{}: {new} of {base} rows are newly rejected = {} %, limit {} %",
-                counters.name,
-                figure(actual),
-                figure(limit)
-            );
+        if exceeds(new, limit, base) {
+            let actual = percentage(new, base, limit);
+            let message =
+                format!("{}: {new} of {base} rows are newly rejected = {actual} %, limit {limit} %", counters.name);
             breaches.push(Breach {
                 limit: Some(limit),
                 actual: Some(actual),
@@ -233,20 +227,16 @@ fn hold(
                 && match kind {
                     LimitKind::Count => count as f64 > limit,
                     LimitKind::Percentage if base == 0 && operation == Operation::Insert => false,
-                    LimitKind::Percentage => 100.0 * count as f64 > limit * base as f64,
+                    LimitKind::Percentage => exceeds(count, limit, base),
                 };
             if !exceeded {
                 continue;
             }
             let (actual, message) = match kind {
-                LimitKind::Count => {
-                    (count as f64, format!("{verb} {count} {what} of {base} stored, limit {}", figure(limit)))
-                }
+                LimitKind::Count => (count as f64, format!("{verb} {count} {what} of {base} stored, limit {limit}")),
                 LimitKind::Percentage => {
-                    let share = percentage(count, base);
-                    let message =
-                        format!("{verb} {count} of {base} {what} = {} %, limit {} %", figure(share), figure(limit));
-                    (share, message)
+                    let share = percentage(count, base, limit);
+                    (share, format!("{verb} {count} of {base} {what} = {share} %, limit {limit} %"))
                 }
             };
             breaches.push(Breach {
@@ -260,14 +250,27 @@ fn hold(
     }
 }
 
-/// A share with one decimal; of nothing, everything is 100 %.
-fn percentage(count: u64, base: u64) -> f64 {
-    if base == 0 { if count == 0 { 0.0 } else { 100.0 } } else { (1000.0 * count as f64 / base as f64).round() / 10.0 }
+/// Decimals of a percentage that count.
+const DECIMALS: usize = 12;
+
+/// `100 × count > percentage × base`, exactly: in whole numbers, with the percentage as it is written. In floating point
+/// 0.57 % of 10,000 is a little less than 57.
+fn exceeds(count: u64, percentage: f64, base: u64) -> bool {
+    let written = format!("{percentage:.DECIMALS$}");
+    let digits: u128 = written.replace('.', "").parse().unwrap_or_default();
+    // At most 19 + 2 + 12 digits on the left, 19 + 5 + 12 on the right: both fit.
+    100 * u128::from(count) * 10_u128.pow(DECIMALS as u32) > digits * u128::from(base)
 }
 
-/// A figure without needless decimals.
-fn figure(value: f64) -> String {
-    if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.1}") }
+/// A share that exceeds `limit`, with one decimal, or as many more as it takes to see that it does. Of nothing,
+/// everything is 100 %.
+fn percentage(count: u64, base: u64, limit: f64) -> f64 {
+    if base == 0 {
+        return if count == 0 { 0.0 } else { 100.0 };
+    }
+    let share = 100.0 * count as f64 / base as f64;
+    let rounded = (1..=6).map(|decimals| (share * 10_f64.powi(decimals)).round() / 10_f64.powi(decimals));
+    rounded.into_iter().find(|rounded| *rounded > limit).unwrap_or(share)
 }
 
 #[cfg(test)]
@@ -305,6 +308,59 @@ mod tests {
         assert_eq!(settings(&evidence(2100, 0, 0, 101)), ["maximum_deleted_lines"]);
         assert_eq!(settings(&evidence(1000, 0, 50, 0)), Vec::<String>::new());
         assert_eq!(settings(&evidence(1000, 0, 51, 0)), ["max_percentage_updated_lines"]);
+    }
+
+    #[test]
+    fn percentages_are_held_exactly_as_they_are_written() {
+        for (percentage, at, base) in
+            [(0.57, 57, 10_000), (0.1, 1, 1000), (33.3, 333, 1000), (0.000001, 1, 100_000_000), (100.0, 7, 7)]
+        {
+            assert!(!exceeds(at, percentage, base), "{at} of {base} is {percentage} %, and no more");
+            assert!(exceeds(at + 1, percentage, base), "{} of {base} is more than {percentage} %", at + 1);
+        }
+        assert!(exceeds(u64::MAX, 10_000.0, u64::MAX / 101) && !exceeds(u64::MAX, 100.0, u64::MAX));
+        assert!(exceeds(1, 5.0, 0) && !exceeds(0, 5.0, 0));
+    }
+
+    #[test]
+    fn one_over_a_limit_reads_as_more_than_the_limit() {
+        let breaches = evaluate(&Evidence {
+            thresholds: Thresholds { maximum_deleted_lines: 0, ..Thresholds::default() },
+            ..evidence(100_000, 0, 0, 5001)
+        });
+        assert_eq!((breaches[0].actual, breaches[0].limit), (Some(5.001), Some(5.0)));
+        assert_eq!(breaches[0].message, "Deletes 5001 of 100000 records = 5.001 %, limit 5 %");
+    }
+
+    #[test]
+    fn own_thresholds_are_held_against_their_scope_alone() {
+        let own = Thresholds { maximum_deleted_lines: 3, ..Thresholds::none() };
+        let mut two = evidence(1000, 0, 0, 4);
+        two.entity_type_thresholds.insert("person", &own);
+        two.counters.entity_types.push(EntityTypeCounters {
+            name: "unit".into(),
+            stored: 1000,
+            unchanged: 1000,
+            ..Default::default()
+        });
+        let breaches = evaluate(&two);
+        assert_eq!(breaches.len(), 1);
+        assert_eq!((breaches[0].scope.as_str(), breaches[0].base, breaches[0].limit), ("person", 1000, Some(3.0)));
+        two.entity_type_thresholds.clear();
+        assert!(evaluate(&two).is_empty());
+    }
+
+    #[test]
+    fn a_deletion_by_command_is_a_deletion_and_links_have_limits_of_their_own() {
+        let mut many = evidence(1000, 0, 0, 0);
+        many.counters.entity_types[0].deleted_by_command = 101;
+        assert_eq!(settings(&many), ["maximum_deleted_lines", "max_percentage_deleted_lines"]);
+        let mut links = evidence(1000, 0, 0, 0);
+        let association = |updated, stored| AssociationCounters { updated, stored, ..AssociationCounters::default() };
+        links.counters.associations = vec![association(600, 11_000), association(401, 11_000)];
+        assert_eq!(settings(&links), ["maximum_link_updated_lines"], "all associations of a connector together");
+        links.counters.associations[1].updated = 400;
+        assert!(settings(&links).is_empty());
     }
 
     #[test]

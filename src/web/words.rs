@@ -47,6 +47,11 @@ pub fn figure(number: f64) -> String {
     if rounded.fract() == 0.0 && rounded.abs() < 1e15 { count(rounded as i128) } else { format!("{rounded:.1}") }
 }
 
+/// A limit, or what is held against one, with all the decimals it has: `5`, `0.25`.
+pub fn exactly(number: f64) -> String {
+    if number.fract() == 0.0 && number.abs() < 1e15 { count(number as i128) } else { number.to_string() }
+}
+
 /// `1 change`, `12 changes`.
 pub fn counted(number: impl Whole, one: &str, many: &str) -> String {
     format!("{} {}", count(&number), if number.whole() == 1 { one } else { many })
@@ -211,6 +216,7 @@ mod tests {
         assert_eq!(count(-1000_i64), "−1\u{202f}000");
         assert_eq!(figure(14.286), "14.3");
         assert_eq!(figure(5.0), "5");
+        assert_eq!(exactly(0.25), "0.25");
         assert_eq!(counted(1_u64, "change", "changes"), "1 change");
         assert_eq!(duration(TimeDelta::milliseconds(72_400)), "1 m 12 s");
         assert_eq!(bytes(4200_u64), "4.2 kB");

@@ -44,7 +44,8 @@ impl Plan {
         let connector =
             connector::by_id(connection, run.connector_id)?.ok_or_else(|| missing("the run's connector"))?;
         let document = configuration::version(connection, connector.id, run.configuration_version)?.document;
-        let definition = document::connector(&document)
+        let settings = document::settings_in_force(connection)?;
+        let definition = document::connector_under(&document, &settings)
             .map_err(|error| TaskError::failed(format!("connector {}", connector.name), error.to_string()))?;
         let extraction_id = run.extraction_id.ok_or_else(|| missing("the run's extraction"))?;
         let files = extraction::files(connection, ExtractionId(extraction_id))?;
@@ -204,6 +205,11 @@ impl Plan {
                 (known != order).then(|| (now.source_table.clone(), "the columns stand in another order".to_owned()))
             })
             .collect()
+    }
+
+    /// The tables of the extraction, each as the last applied run had read it, if it had.
+    pub fn tables(&self) -> impl Iterator<Item = (Option<&ExtractionFile>, &ExtractionFile)> {
+        self.files.iter().map(|now| (self.before.iter().find(|before| before.source_table == now.source_table), now))
     }
 
     fn both(&self) -> impl Iterator<Item = (&ExtractionFile, &ExtractionFile)> {

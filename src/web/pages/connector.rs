@@ -59,10 +59,11 @@ pub async fn show(context: Data<WebContext>, visitor: Visitor, name: Path<String
                 .find(|line| line.connector.id == connector.id)
                 .ok_or_else(|| WebError::missing("connector", &name))?;
             let configuration = configuration::current(conn, &connector)?;
-            let (definition, unreadable) = match document::connector(&configuration.document) {
-                Ok(definition) => (Some(definition), None),
-                Err(errors) => (None, Some(errors.to_string())),
-            };
+            let (definition, unreadable) =
+                match document::connector_under(&configuration.document, &document::settings_in_force(conn)?) {
+                    Ok(definition) => (Some(definition), None),
+                    Err(errors) => (None, Some(errors.to_string())),
+                };
             let filter = RunFilter { connector: Some(connector.id), ..RunFilter::default() };
             let mut runs = overview::runs(conn, &filter, 20)?;
             runs.reverse();
@@ -141,7 +142,7 @@ fn threshold_rows(definition: &ConnectorDefinition) -> Vec<ThresholdRow> {
                 let parts: Vec<String> = [(count, ""), (share, " %")]
                     .iter()
                     .filter(|(limit, _)| *limit > 0.0)
-                    .map(|(limit, unit)| format!("{}{unit}", words::figure(*limit)))
+                    .map(|(limit, unit)| format!("{}{unit}", words::exactly(*limit)))
                     .collect();
                 (!parts.is_empty()).then(|| format!("{title}: {}", parts.join(" or ")))
             })
@@ -150,8 +151,9 @@ fn threshold_rows(definition: &ConnectorDefinition) -> Vec<ThresholdRow> {
     };
     let row = |what, subject, operation| {
         let [(_, count, _), (_, share, _)] = definition.thresholds.of(subject, operation);
-        let shown =
-            |limit: f64, unit: &str| if limit > 0.0 { format!("{}{unit}", words::figure(limit)) } else { "off".into() };
+        let shown = |limit: f64, unit: &str| {
+            if limit > 0.0 { format!("{}{unit}", words::exactly(limit)) } else { "off".into() }
+        };
         ThresholdRow {
             what,
             count: shown(count, ""),

@@ -74,7 +74,8 @@ pub async fn show(
 /// as one with updates where both are the same.
 fn guards(conn: &mut PgConnection, connector: &Connector) -> Result<(Option<u64>, Option<u64>), WebError> {
     let document = configuration::current(conn, connector)?.document;
-    let Ok(definition) = document::connector(&document) else { return Ok((None, None)) };
+    let settings = document::settings_in_force(conn)?;
+    let Ok(definition) = document::connector_under(&document, &settings) else { return Ok((None, None)) };
     let applied = overview::last_applied(conn)?.into_iter().find(|applied| applied.connector_id == connector.id);
     let stored = applied.map(|applied| {
         let sum = |sum: u64, one: &crate::model::counters::EntityTypeCounters| {
