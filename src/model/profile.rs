@@ -14,8 +14,12 @@ pub struct TableProfile {
     pub columns: Vec<ColumnProfile>,
 }
 
-/// The profile of one column.
+/// The most hashes in a [`ColumnProfile::sketch`].
+pub const SKETCH: usize = 64;
+
+/// The profile of one column. What an older version of the program did not look at is as if nothing had been seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ColumnProfile {
     /// The column's name.
     pub name: String,
@@ -35,6 +39,18 @@ pub struct ColumnProfile {
     pub shapes: Vec<(String, u64)>,
     /// The ten most frequent values (sampled) that are no rarity: value, records (never too high).
     pub top: Vec<(String, u64)>,
+    /// The least hashes of its values, 48 bits each, in order, at most [`SKETCH`] (all records, empty values apart): two
+    /// of them tell how many values two columns share ("bottom-k", Broder 1997). No value can be read from them.
+    pub sketch: Vec<u64>,
+    /// Records with letters beyond ASCII (sampled).
+    pub foreign: u64,
+    /// Records that look as if they were read in a wrong encoding: `Ã©` for `é`, or `�` (sampled).
+    pub garbled: u64,
+    /// Records with a question mark: what is left of a letter that an encoding does not have (sampled).
+    pub questioned: u64,
+    /// Of values that look like dates, the largest number in each of the first three groups of digits (sampled): where
+    /// no group is above 12, it may be the month.
+    pub date_parts: [u64; 3],
 }
 
 impl TableProfile {

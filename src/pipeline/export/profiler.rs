@@ -1,6 +1,6 @@
 //! Looks at the values of columns as they pass, in bounded memory and little time.
 
-use crate::model::profile::{ColumnProfile, TableProfile};
+use crate::model::profile::{ColumnProfile, SKETCH, TableProfile};
 use hashbrown::HashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -40,6 +40,11 @@ struct Column {
     shapes: HashMap<String, u64>,
     other_shapes: u64,
     values: HashMap<Vec<u8>, u64>,
+    sketch: Vec<u64>,
+    foreign: u64,
+    garbled: u64,
+    questioned: u64,
+    date_parts: [u64; 3],
 }
 
 impl Profiler {
@@ -54,6 +59,11 @@ impl Profiler {
             shapes: HashMap::new(),
             other_shapes: 0,
             values: HashMap::new(),
+            sketch: Vec::with_capacity(SKETCH),
+            foreign: 0,
+            garbled: 0,
+            questioned: 0,
+            date_parts: [0; 3],
         };
         let columns = columns.iter().map(column).collect();
         Self { columns, rows: 0, sampled: 0, closely: true, shape: String::new() }
@@ -75,6 +85,7 @@ impl Profiler {
         let hash = xxh3_64(value);
         let register = &mut column.registers[(hash >> (64 - REGISTER_BITS)) as usize];
         *register = (*register).max(((hash << REGISTER_BITS) | 1).leading_zeros() as u8 + 1);
+        column.keep(hash >> 16);
         if self.closely {
             column.look(value, &mut self.shape);
         }
@@ -87,13 +98,40 @@ impl Profiler {
 }
 
 impl Column {
+    /// Keeps the least hashes. Once there are enough, next to no value passes the first comparison.
+    fn keep(&mut self, hash: u64) {
+        let is_full = self.sketch.len() == SKETCH;
+        if is_full && self.sketch.last().is_some_and(|largest| hash >= *largest) {
+            return;
+        }
+        if let Err(position) = self.sketch.binary_search(&hash) {
+            if is_full {
+                self.sketch.pop();
+            }
+            self.sketch.insert(position, hash);
+        }
+    }
+
     fn look(&mut self, value: &[u8], shape: &mut String) {
         let length = value.iter().filter(|byte| **byte & 0xC0 != 0x80).count() as u64;
         self.min_length = self.min_length.min(length);
         self.max_length = self.max_length.max(length);
         self.lengths[class_of(length)] += 1;
 
+        if !value.is_ascii() {
+            self.foreign += 1;
+            self.garbled += u64::from(is_garbled(value));
+        }
+        self.questioned += u64::from(value.contains(&b'?'));
+
         shape_of(value, shape);
+        if is_like_a_date(shape.as_bytes()) {
+            let groups = value.split(|byte| !byte.is_ascii_digit()).filter(|group| !group.is_empty());
+            for (largest, group) in self.date_parts.iter_mut().zip(groups) {
+                let number = group.iter().take(9).fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
+                *largest = (*largest).max(number);
+            }
+        }
         let has_room = self.shapes.len() < SHAPES;
         match self.shapes.get_mut(shape.as_str()) {
             Some(count) => *count += 1,
@@ -138,6 +176,11 @@ impl Column {
             lengths,
             shapes,
             top: most_frequent(values),
+            sketch: self.sketch,
+            foreign: self.foreign,
+            garbled: self.garbled,
+            questioned: self.questioned,
+            date_parts: self.date_parts,
         }
     }
 }
@@ -192,6 +235,33 @@ fn shape_of(value: &[u8], shape: &mut String) {
     if value.len() > LONGEST {
         shape.push('…');
     }
+}
+
+/// Whether a shape begins with one or two, or with four digits and what stands between the parts of a date.
+fn is_like_a_date(shape: &[u8]) -> bool {
+    let digits = shape.iter().take_while(|class| **class == b'd').count();
+    matches!(digits, 1 | 2 | 4)
+        && shape.get(digits).is_some_and(|class| matches!(class, b'.' | b'/' | b'-'))
+        && shape.get(digits + 1) == Some(&b'd')
+}
+
+/// UTF-8 that was read as Latin-1 or Windows-1252 and written as UTF-8 again: the first byte of two or three, as the
+/// letter it is there, and what the other bytes are there; or what stands for bytes that could not be read.
+fn is_garbled(value: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(value) else { return true };
+    let mut wanted = 0;
+    for letter in text.chars() {
+        // Letters that Windows-1252 has in this place are left out: they follow others in Czech names.
+        let continues = matches!(letter, '\u{80}'..='\u{bf}' | '\u{2013}'..='\u{2122}' | '\u{2c6}' | '\u{2dc}');
+        wanted = match (continues, wanted, letter) {
+            (_, _, '\u{fffd}') | (true, 1, _) => return true,
+            (true, 2, _) => 1,
+            (false, _, '\u{c2}'..='\u{df}') => 1,
+            (false, _, '\u{e0}'..='\u{ef}') => 2,
+            _ => 0,
+        };
+    }
+    false
 }
 
 /// HyperLogLog (Flajolet and others, 2007) with its correction for few values.

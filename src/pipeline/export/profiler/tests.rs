@@ -77,3 +77,45 @@ fn every_sixteenth_row_is_looked_at_after_the_first() {
     assert_eq!(profile.sampled, 52_000);
     assert_eq!(profile.columns[0].empty, 41_000);
 }
+
+#[test]
+fn sketches_tell_how_much_two_columns_share() {
+    let numbers = |range: std::ops::Range<u32>| profile(range.map(|value| format!("value {value}"))).sketch;
+    let (all, half, other) = (numbers(0..10_000), numbers(5000..15_000), numbers(20_000..30_000));
+    let shared = |a: &[u64], b: &[u64]| a.iter().filter(|hash| b.contains(hash)).count();
+    assert_eq!((all.len(), shared(&all, &numbers(0..10_000)), shared(&all, &other)), (SKETCH, SKETCH, 0));
+    assert!((12..=40).contains(&shared(&all, &half)), "{}", shared(&all, &half));
+    assert!(all.is_sorted() && numbers(0..5).len() == 5);
+}
+
+#[test]
+fn what_was_read_in_a_wrong_encoding_is_seen() {
+    for garbled in ["JosÃ©", "MÃ¼ller", "GarcÃ\u{ad}a", "Ã…sa", "å¼µ", "Jos\u{fffd}"] {
+        assert!(is_garbled(garbled.as_bytes()), "{garbled}");
+    }
+    for sound in [
+        "José",
+        "Ångström",
+        "São Paulo",
+        "健雄",
+        "Łukasz Żak",
+        "Đorđe",
+        "Ñuñoa",
+        "O’Neill",
+        "Ünlü",
+        "ÇA",
+        "Tomáš",
+        "José’s",
+    ] {
+        assert!(!is_garbled(sound.as_bytes()), "{sound}");
+    }
+}
+
+#[test]
+fn the_parts_of_dates_tell_day_from_month() {
+    let profile = profile(["31/12/2020", "04/11/1999", "17/01/2001"]);
+    assert_eq!(profile.date_parts, [31, 12, 2020]);
+    for no_date in ["Add", "ddd.dd", "d", "dd"] {
+        assert!(!is_like_a_date(no_date.as_bytes()), "{no_date}");
+    }
+}
