@@ -6,6 +6,7 @@
 
 pub mod admission;
 pub mod assets;
+pub mod causes;
 pub mod charts;
 pub mod csv;
 pub mod diff;

@@ -7,7 +7,7 @@ mod finish;
 mod take;
 
 pub(super) use finish::reset_preparation;
-pub use finish::{finish, finish_alone};
+pub use finish::{finish, finish_alone, note_causes};
 pub use take::{claim, fence, give_back};
 
 use super::cause::Cause;

@@ -4,7 +4,7 @@ mod lines;
 mod query;
 
 pub use lines::LineMap;
-pub use query::{files, find, insert, last_applied, mark_deleted, newest, older_than, recorded};
+pub use query::{applied_before, files, find, insert, last_applied, mark_deleted, newest, older_than, recorded};
 
 use super::connector::ConnectorId;
 use super::id::id;

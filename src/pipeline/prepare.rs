@@ -3,6 +3,7 @@
 
 mod approval;
 mod freeze;
+mod inquiry;
 pub mod plan;
 
 use super::causes;
@@ -20,7 +21,7 @@ use super::progress::Progress;
 use super::{Context, TaskError};
 use crate::db;
 use crate::model;
-use crate::model::claim::{Claim, Ending, Prepared, finish};
+use crate::model::claim::{Claim, Ending, Prepared, finish, note_causes};
 use crate::model::counters::{Counters, PersonCounters};
 use crate::model::entity_type::Represents;
 use crate::model::guard::Breach;
@@ -53,8 +54,19 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
         withholding,
         progress,
     };
-    let mut scopes = plan.scopes(work.connection)?;
-    let mut associations = plan.associations(work.connection, &mut scopes)?;
+    let read = plan.scopes(work.connection).and_then(|mut scopes| {
+        let associations = plan.associations(work.connection, &mut scopes)?;
+        Ok((scopes, associations))
+    });
+    let (mut scopes, mut associations) = match read {
+        Ok(read) => read,
+        Err(error) => {
+            // The header contract: what it probably is, beside the error.
+            let causes = causes::explain(&inquiry::header(work.connection, &plan)?);
+            note_causes(work.connection, claim, &causes)?;
+            return Err(error);
+        }
+    };
 
     for scope in &mut scopes {
         progress.begin(format!("Comparing {}", scope.definition.title()), scope.file.rows);
@@ -106,7 +118,12 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
             None => approved_by = Some(approval.approved_by),
         }
     }
-    let causes = causes::explain(&breaches);
+    let causes = if breaches.is_empty() {
+        Vec::new()
+    } else {
+        progress.begin("Looking for likely causes", 0);
+        causes::explain(&inquiry::ask(&mut connection, &plan, &pending.schema, &counters, &breaches)?)
+    };
     let prepared = Prepared {
         state_version: plan.connector.state_version,
         change_set_digest: frozen.digest,

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod appearance;
 pub mod changes;
+pub mod columns;
 pub mod compare;
 pub mod connector;
 pub mod connectors;

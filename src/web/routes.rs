@@ -43,6 +43,7 @@ pub fn table() -> Vec<Entry> {
         get( "/runs/{run}/changes.csv",                Role(Viewer),        changes::download),
         get( "/runs/{run}/problems",                   Role(Viewer),        problems::list),
         get( "/runs/{run}/problems.csv",               Role(Viewer),        problems::download),
+        get( "/runs/{run}/columns",                    Role(Viewer),        columns::show),
         get( "/runs/{run}/log.txt",                    Role(Viewer),        run_log::download),
         get( "/runs/{run}/resume",                     Role(Administrator), decision::confirm),
         post("/runs/{run}/resume",                     Role(Administrator), decision::resume),

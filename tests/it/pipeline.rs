@@ -2,12 +2,14 @@
 
 mod as_of;
 mod consequences;
+mod dangerous_feeds;
 mod directory_example;
 mod directory_faults;
 mod export;
 mod histories;
 mod hr_example;
 mod kills;
+mod likely_causes;
 mod several_sources;
 mod stored;
 mod withheld;

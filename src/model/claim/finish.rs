@@ -3,6 +3,7 @@
 use super::take::held;
 use super::{Claim, Ending, Enqueue, Failure, FinishError, Prepared};
 use crate::model::approval;
+use crate::model::cause::Cause;
 use crate::model::counters::Counters;
 use crate::model::hold;
 use crate::model::json::Json;
@@ -55,6 +56,15 @@ pub fn finish_alone(
     enqueue: &Enqueue,
 ) -> Result<(), FinishError> {
     conn.transaction(|conn| finish(conn, claim, ending, enqueue))
+}
+
+/// Writes why a stage that is about to fail probably does. Its only statement is fenced; taken up again, the run's
+/// preparation writes anew.
+pub fn note_causes(conn: &mut PgConnection, claim: &Claim, causes: &[Cause]) -> Result<(), FinishError> {
+    let written = diesel::update(runs::table.find(claim.run).filter(runs::epoch.eq(claim.epoch)))
+        .set(runs::causes.eq(Json(causes.to_vec())))
+        .execute(conn)?;
+    if written == 1 { Ok(()) } else { Err(FinishError::Fenced) }
 }
 
 /// Where the run stands after a stage.

@@ -90,6 +90,23 @@ pub fn last_applied(connection: &mut PgConnection, connector_id: ConnectorId) ->
         .optional()
 }
 
+/// The last run before this one that was applied, and the extraction that it worked on.
+pub fn applied_before(
+    connection: &mut PgConnection,
+    connector_id: ConnectorId,
+    run: RunId,
+) -> QueryResult<Option<(RunId, Extraction)>> {
+    extractions::table
+        .inner_join(runs::table.on(runs::extraction_id.eq(extractions::id.nullable())))
+        .filter(runs::connector_id.eq(connector_id))
+        .filter(runs::applied_at.is_not_null())
+        .filter(runs::id.lt(run))
+        .order(runs::id.desc())
+        .select((runs::id, Extraction::as_select()))
+        .first(connection)
+        .optional()
+}
+
 /// Extractions recorded before `moment` that still have their files: what retention looks at, oldest first.
 pub fn older_than(connection: &mut PgConnection, moment: DateTime<Utc>) -> QueryResult<Vec<Extraction>> {
     extractions::table

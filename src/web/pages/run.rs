@@ -12,6 +12,7 @@ use crate::model::problem::{self, ProblemCode, StoredProblem};
 use crate::model::run::{self, Run, RunId, RunState, TaskState};
 use crate::model::run_log::{self, LogLine};
 use crate::model::task::{self, Task};
+use crate::web::causes::{self, CauseView};
 use crate::web::charts::totals;
 use crate::web::diff::{ChangeLine, Scopes};
 use crate::web::elements::{Badge, When};
@@ -46,6 +47,7 @@ struct RunPage {
     live: bool,
     decision: Option<DecisionView>,
     failure: Option<(String, String, &'static str)>,
+    failure_causes: Vec<CauseView>,
     entity_types: Vec<EntityTypeCounters>,
     associations: Vec<AssociationCounters>,
     persons: PersonCounters,
@@ -138,7 +140,7 @@ pub struct DecisionView {
     /// The guards that were exceeded.
     pub breaches: Vec<BreachLine>,
     /// Why, probably.
-    pub causes: Vec<(String, String)>,
+    pub causes: Vec<CauseView>,
     /// Whether a guard stopped the run (else it is a dry run that stands ready).
     pub blocked: bool,
 }
@@ -256,6 +258,7 @@ fn page(conn: &mut PgConnection, layout: Layout, id: RunId) -> Result<RunPage, W
             .failure
             .as_ref()
             .map(|failure| (failure.place.clone(), failure.message.clone(), words::stage(failure.stage))),
+        failure_causes: run.failure.as_ref().map(|_| causes::views(&run.causes)).unwrap_or_default(),
         entity_types: run.counters.entity_types.clone(),
         associations: run.counters.associations.clone(),
         persons: run.counters.persons.clone(),
@@ -373,11 +376,7 @@ pub fn decision_view(run: &Run) -> Option<DecisionView> {
         headline: headline.to_owned(),
         sentence: sentence(run),
         breaches: run.breaches.iter().map(breach_line).collect(),
-        causes: run
-            .causes
-            .iter()
-            .map(|cause| (cause.message.clone(), format!("{} % sure", (cause.confidence * 100.0).round())))
-            .collect(),
+        causes: causes::views(&run.causes),
         blocked,
     })
 }
@@ -427,7 +426,7 @@ fn breach_line(breach: &Breach) -> BreachLine {
         || matches!(breach.guard, GuardName::Rejects | GuardName::Volume);
     let figure = |value: Option<f64>| {
         value
-            .map(|value| format!("{}{}", words::figure(value), if percent { "\u{a0}%" } else { "" }))
+            .map(|value| format!("{}{}", words::exactly(value), if percent { "\u{a0}%" } else { "" }))
             .unwrap_or_default()
     };
     let guard = match breach.guard {

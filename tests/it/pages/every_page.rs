@@ -54,6 +54,7 @@ async fn every_page_is_in_order() {
         ("changes", "/runs/1/changes"),
         ("changes-none", "/runs/1/changes?key=nobody"),
         ("problems", "/runs/1/problems"),
+        ("columns", "/runs/3/columns"),
         ("resume", "/runs/3/resume"),
         ("resources", "/resources/hr/hr_person"),
         ("users", "/users"),

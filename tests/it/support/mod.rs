@@ -3,6 +3,8 @@
 pub mod browser;
 pub mod database;
 pub mod directory;
+pub mod feed;
+pub mod mill;
 pub mod program;
 pub mod reader;
 pub mod responder;
