@@ -38,6 +38,7 @@ pub mod property;
 pub mod purge;
 pub mod resource;
 pub mod run;
+pub mod run_comparison;
 pub mod run_events;
 pub mod run_log;
 pub mod run_report;

@@ -4,8 +4,12 @@
 -- Current rows carry their run: which runs came after a moment.
 create index runs_by_applied on runs (applied_at, id) where applied_at is not null;
 
+-- Lists of resources of a moment, by key: versions that came later are passed over within the index.
+drop index resources_history_by_key;
+create index resources_history_by_key on resources_history (entity_type_id, key, valid_from);
+
 -- Lists of users of a moment, by user name; and what a search looks for.
-create index persons_history_by_user_name on persons_history (lower(fields ->> 'user_name'), id);
+create index persons_history_by_user_name on persons_history (lower(fields ->> 'user_name'), id, valid_from);
 alter table persons_history add column search text not null default '';
 update persons_history h
    set search = coalesce((select p.search from persons p where p.id = h.id), lower(concat_ws(' ',

@@ -58,20 +58,17 @@ impl AsOf {
     }
 
     pub(super) fn resources(&self) -> String {
-        self.versions("resources", "run_id <> all", "id, person_id, entity_type_id, run_id, line, key, attributes")
+        self.versions("resources", "run_id", "id, person_id, entity_type_id, run_id, line, key, attributes")
     }
 
     pub(super) fn links(&self) -> String {
-        self.versions("links", "run_id <> all", "from_id, to_id, association_id, run_id")
+        self.versions("links", "run_id", "from_id, to_id, association_id, run_id")
     }
 
     /// A local group has no run: it is taken to have been there always.
     pub(super) fn groups(&self) -> String {
-        self.versions(
-            "groups",
-            "run_id is null or run_id <> all",
-            "id, resource_id, entity_type_id, name, profile_type, past_profile_type, run_id",
-        )
+        let columns = "id, resource_id, entity_type_id, name, profile_type, past_profile_type, run_id";
+        self.versions("groups", "coalesce(run_id, 0)", columns)
     }
 
     /// Persons carry the time itself: not only runs change them.
@@ -80,8 +77,11 @@ impl AsOf {
         let columns =
             "id, state, created_by, created_run_id, run_id, valid_from, fields, provenance, local, blocks, search";
         format!(
-            "(select {columns} from persons where valid_from <= {moment}
-              union all select {columns} from persons_history where valid_from <= {moment} and valid_to > {moment})",
+            "(select {columns} from (
+                select {columns}, 'infinity'::timestamptz as ended from persons
+                union all
+                select {columns}, valid_to from persons_history) versions
+               where valid_from <= {moment} and ended > {moment})",
             moment = then.literal()
         )
     }
@@ -97,14 +97,20 @@ impl AsOf {
     }
 
     /// The rows of a table whose version is their run.
-    fn versions(&self, table: &str, earlier: &str, columns: &str) -> String {
+    ///
+    /// The parts of the union carry no conditions of their own: only then does the planner take it apart, so that lists
+    /// are walks along the indexes of all parts, merged. What is compared in vain, a constant, is left out when it plans.
+    fn versions(&self, table: &str, version: &str, columns: &str) -> String {
         let Self::Then(then) = self else { return table.to_owned() };
         // Written out, not bound: the planner leaves out the months before, and looks runs up by hash.
         let later: Vec<String> = then.later.iter().map(i32::to_string).collect();
         format!(
-            "(select {columns} from {table} where {earlier}('{{{later}}}'::integer[])
-              union all
-              select {columns} from {table}_history where valid_from <= {moment} and valid_to > {moment})",
+            "(select {columns} from (
+                select {columns}, {version} as version, '-infinity'::timestamptz as began,
+                       'infinity'::timestamptz as ended from {table}
+                union all
+                select {columns}, 0, valid_from, valid_to from {table}_history) versions
+               where version <> all('{{{later}}}'::integer[]) and began <= {moment} and ended > {moment})",
             later = later.join(","),
             moment = then.literal()
         )

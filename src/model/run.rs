@@ -11,7 +11,9 @@ mod query;
 mod row;
 mod start;
 
-pub use query::{Page, at_work, by_id, count_by_state, extraction_rows, newest, of_connector, page, ready_to_apply};
+pub use query::{
+    Page, applied_before, at_work, by_id, count_by_state, extraction_rows, newest, of_connector, page, ready_to_apply,
+};
 pub use row::Run;
 pub use start::{NewRun, StartError, start};
 

@@ -46,6 +46,11 @@ pub fn run(id: RunId) -> String {
     format!("/runs/{id}")
 }
 
+/// A run compared with the one applied before it.
+pub fn comparison(connector: &str, run: &RunId) -> String {
+    with_query(&of_connector(connector, "compare"), &[("other", &run.to_string())])
+}
+
 /// Something of a run: `changes`, `problems`, `log.txt`, `resume`, …
 pub fn of_run(id: RunId, part: &str) -> String {
     format!("/runs/{id}/{part}")

@@ -5,7 +5,7 @@ use super::error::WebError;
 use super::links;
 use super::page::Layout;
 use crate::model::as_of::{self, AsOf};
-use crate::model::run::RunId;
+use crate::model::run::{Run, RunId};
 use crate::values::moment::{read_moment, write_moment};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use diesel::pg::PgConnection;
@@ -110,6 +110,12 @@ impl Moment {
 /// An address as of a moment.
 pub fn address_at(address: &str, moment: DateTime<Utc>) -> String {
     at(address, &parameter(moment))
+}
+
+/// All users before and after an applied run.
+pub fn around(run: &Run) -> Option<[String; 2]> {
+    let applied = run.applied_at?;
+    Some([just_before(applied), applied].map(|moment| address_at(links::USERS, moment)))
 }
 
 /// The last moment at which what ended then was there.

@@ -34,6 +34,8 @@ pub fn table() -> Vec<Entry> {
         post("/connectors/{connector}/check",          Role(Operator),      connector::check),
         post("/connectors/{connector}/activity",       Role(Administrator), connector::set_activity),
         get( "/connectors/{connector}/configuration.toml", Role(Viewer),    connector::configuration),
+        get( "/connectors/{connector}/configurations", Role(Viewer),        configurations::show),
+        get( "/connectors/{connector}/compare",        Role(Viewer),        run_compare::show),
         get( "/connectors/{connector}/results",        Role(Viewer),        job_results::show),
 
         get( "/runs",                                  Role(Viewer),        job_execution::list),

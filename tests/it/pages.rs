@@ -7,4 +7,5 @@ mod groups;
 mod people;
 mod resources;
 mod sign_in;
+mod time;
 mod users;

@@ -51,6 +51,18 @@ pub fn of_connector(conn: &mut PgConnection, connector_id: ConnectorId, limit: i
     page(conn, &Page { connector_id: Some(connector_id), limit, ..Page::default() })
 }
 
+/// The last run of a connector that was applied before that one was started.
+pub fn applied_before(conn: &mut PgConnection, connector_id: ConnectorId, run: RunId) -> QueryResult<Option<Run>> {
+    runs::table
+        .filter(runs::connector_id.eq(connector_id))
+        .filter(runs::id.lt(run))
+        .filter(runs::applied_at.is_not_null())
+        .order(runs::id.desc())
+        .select(Run::as_select())
+        .first(conn)
+        .optional()
+}
+
 /// The newest run of a connector.
 pub fn newest(conn: &mut PgConnection, connector_id: ConnectorId) -> QueryResult<Option<Run>> {
     Ok(of_connector(conn, connector_id, 1)?.pop())

@@ -30,6 +30,7 @@ struct JobResultsPage {
     chart: Option<ChangesChart>,
     runs: Vec<RunLine>,
     next: Option<String>,
+    compare: String,
 }
 
 /// Which page.
@@ -65,7 +66,8 @@ pub async fn show(
                 .titled(Section::Connectors, "Job results")
                 .under(links::CONNECTORS, "Connectors")
                 .under(links::connector(&connector.name), connector.display_name.clone());
-            Ok(JobResultsPage { chart, runs: run_lines(&runs, layout.now), next, layout })
+            let compare = links::of_connector(&connector.name, "compare");
+            Ok(JobResultsPage { compare, chart, runs: run_lines(&runs, layout.now), next, layout })
         })
         .await
 }

@@ -19,7 +19,7 @@ use crate::web::elements::{Badge, When};
 use crate::web::error::WebError;
 use crate::web::page::{Layout, Section};
 use crate::web::visitor::Visitor;
-use crate::web::{WebContext, links, words};
+use crate::web::{WebContext, links, moment, words};
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use askama::Template;

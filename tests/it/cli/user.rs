@@ -73,3 +73,24 @@ fn one_user_is_shown_by_id_or_name_and_exported_whole() {
     let grace: serde_json::Value = serde_json::from_str(&grace.stdout).unwrap();
     assert!(grace["photo_content"].as_str().unwrap().starts_with("iVBOR"), "the photo itself is held, too");
 }
+
+#[test]
+fn users_are_shown_and_listed_as_of_a_moment() {
+    let town = Town::synchronized();
+    town.a_day_later();
+    let then = town.applied_at(2).to_rfc3339();
+    let ada = town.muster.run(&["user", "show", "ada@example.org", "--as-of", &then, "--json"]).succeeded().json();
+    assert_eq!((&ada[0]["fields"]["mail"], &ada[0]["groups"][1]["name"]), (&json!("ada@example.org"), &json!("Staff")));
+    assert_eq!(ada[0]["provenance"]["mail"]["run"], 1);
+    let list = |arguments: &[&str]| {
+        let all = [&["user", "list", "--json"][..], arguments].concat();
+        town.muster.run(&all).succeeded().json()
+    };
+    assert_eq!(list(&["--as-of", &then, "--state", "past"]).len(), 0);
+    assert_eq!(list(&["--state", "past"]).len(), 1);
+    assert_eq!(list(&["--as-of", &then]).len(), 66);
+    // Before the directory was there.
+    assert_eq!(list(&["--as-of", &town.applied_at(1).to_rfc3339()]).len(), 5);
+    town.muster.run(&["user", "list", "--as-of", "yesterday"]).exited(2).says("2026-11-20T10:00:00Z");
+    town.muster.run(&["user", "list", "--as-of", "2999-01-01"]).exited(4).says("still to come");
+}

@@ -3,14 +3,21 @@
 use crate::support::browser::Look;
 use crate::support::site::Site;
 use crate::support::town::Town;
+use muster::web::moment::parameter;
 
 #[tokio::test]
 async fn every_page_of_people_is_in_order() {
     let town = Town::synchronized();
     town.a_day_later();
     let (ada, grace) = (town.user("alovelace"), town.user("ghopper"));
+    let then = parameter(town.applied_at(2));
     let site = Site::start(town.muster);
     let browser = site.browse().await;
+    let (was, users_then, compared) = (
+        format!("/users/{grace}?as_of={then}"),
+        format!("/users?as_of={then}"),
+        format!("/users/{ada}/compare?at={then}"),
+    );
     let (ada, grace) = (format!("/users/{ada}"), format!("/users/{grace}"));
     let pages = [
         ("users", "/users"),
@@ -18,6 +25,11 @@ async fn every_page_of_people_is_in_order() {
         ("users-none", "/users?q=nobody"),
         ("user", ada.as_str()),
         ("user-past", grace.as_str()),
+        ("user-then", was.as_str()),
+        ("users-then", users_then.as_str()),
+        ("user-compared", compared.as_str()),
+        ("runs-compared", "/connectors/hr/compare?other=3"),
+        ("configurations", "/connectors/hr/configurations?one=1&other=1"),
         ("groups", "/groups"),
         ("resources", "/resources/hr/hr_person"),
         ("resource", "/resources/hr/hr_person?key=1001"),

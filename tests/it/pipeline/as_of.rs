@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 
-const RUNS: usize = 14;
+const RUNS: usize = 10;
 
 const OPEN: &str = r#"
 [thresholds]

@@ -2,6 +2,10 @@
 
 use super::program::{Program, examples};
 use base64::Engine;
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::prelude::*;
+use muster::model::run::{self, RunId};
+use muster::schema::runs;
 use std::fs;
 
 /// A photo: the first bytes of a PNG are what matters.
@@ -124,6 +128,19 @@ impl Town {
         fs::write(path, kept.join("\n").replace("ada@example.org", "ada.l@example.org") + "\n").unwrap();
         self.muster.run(&["run", "hr", "--wait"]).exited(3);
         self.muster.run(&["resume", "3", "--wait"]).succeeded();
+    }
+
+    /// When a run was applied.
+    pub fn applied_at(&self, run: i32) -> DateTime<Utc> {
+        run::by_id(&mut self.muster.database.connect(), RunId(run)).unwrap().unwrap().applied_at.unwrap()
+    }
+
+    /// As if a run had been applied so much earlier.
+    pub fn backdate(&self, run: i32, by: TimeDelta) {
+        diesel::update(runs::table.find(RunId(run)))
+            .set(runs::applied_at.eq(self.applied_at(run) - by))
+            .execute(&mut self.muster.database.connect())
+            .unwrap();
     }
 
     /// The id of the user of that user name.
