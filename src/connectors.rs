@@ -8,6 +8,7 @@ pub mod files;
 pub mod ldap;
 
 use crate::model::connection::{ConnectionDefinition, SourceTable, TableDefinition};
+use crate::store::Sealed;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -43,6 +44,21 @@ pub trait ConnectionKind: Sync {
     /// Reads the whole of each table to its end, in the order of the request, into `extraction`. Returning `Ok` is the
     /// statement that every table was read to its end; any doubt is an error.
     fn export(&self, connection: &ConnectionRequest, extraction: &mut dyn Extraction) -> Result<(), ConnectionError>;
+
+    /// Whether each table can be read apart from the others, so that several are read side by side.
+    fn reads_tables_apart(&self) -> bool {
+        false
+    }
+
+    /// Whether a table would be read from the very bytes that were sealed. A kind that can't tell says no.
+    fn is_same_source(
+        &self,
+        _connection: &ConnectionRequest,
+        _table: &TableDefinition,
+        _sealed: &Sealed,
+    ) -> Result<bool, ConnectionError> {
+        Ok(false)
+    }
 }
 
 /// One key of a connection or a table.
@@ -130,6 +146,9 @@ pub trait Extraction {
         line: Option<u64>,
         values: [&[u8]; 2],
     ) -> Result<(), ConnectionError>;
+
+    /// The current table was read from these bytes, all of them, and from nothing else.
+    fn was_read_from(&mut self, _source: Sealed) {}
 }
 
 /// What a check found out.

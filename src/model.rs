@@ -44,5 +44,6 @@ pub mod run_log;
 pub mod run_report;
 pub mod session;
 pub mod settings;
+pub mod snapshot;
 pub mod task;
 pub mod upload;

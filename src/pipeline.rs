@@ -7,6 +7,7 @@ pub mod difference;
 pub mod export;
 pub mod groups;
 pub mod guards;
+pub mod index;
 pub mod mapping;
 pub mod pending;
 pub mod people;

@@ -107,6 +107,7 @@ diesel::table! {
         state_version -> Int8,
         applied_run_id -> Nullable<Int4>,
         created_at -> Timestamptz,
+        touched -> Int8,
     }
 }
 
@@ -159,6 +160,8 @@ diesel::table! {
         header -> Jsonb,
         lines -> Jsonb,
         profile -> Jsonb,
+        indexes -> Jsonb,
+        source -> Nullable<Jsonb>,
     }
 }
 
@@ -494,6 +497,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    snapshots (run_id) {
+        run_id -> Int4,
+        connector_id -> Int4,
+        touched -> Int8,
+        change_set_digest -> Text,
+        path -> Text,
+        sha256 -> Text,
+        bytes -> Int8,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     tasks (run_id, stage) {
         run_id -> Int4,
         stage -> Text,
@@ -556,6 +572,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     sessions,
     settings_versions,
     sign_in_failures,
+    snapshots,
     tasks,
     uploads,
 );

@@ -10,9 +10,9 @@ mod runtime;
 mod writer;
 
 pub use identity::{IdentityError, ensure_bound};
-pub use reader::{StoreReader, VerifyingReader};
+pub use reader::{PieceReader, StoreReader, VerifyingReader};
 pub use received::{LARGEST_FILE, take_in};
-pub use writer::{Sealed, StoreWriter};
+pub use writer::{Sealed, Sealing, StoreWriter};
 
 use crate::config::Config;
 use futures::TryStreamExt;
@@ -21,6 +21,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode};
 use runtime::Runtime;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -140,6 +141,21 @@ impl Store {
     /// Opens an object that was sealed: reading it to its end fails unless content and length are those of the seal.
     pub fn verified(&self, path: &str, sealed: &Sealed) -> Result<VerifyingReader<StoreReader>, StoreError> {
         Ok(VerifyingReader::new(self.reader(path)?, path, sealed))
+    }
+
+    /// Reads pieces of an object, in rising order. `None`: only by reading all of it, since it does not lie on this machine.
+    pub fn pieces(&self, path: &str, pieces: Vec<Range<u64>>) -> Result<Option<PieceReader>, StoreError> {
+        PieceReader::open(self, path, pieces)
+    }
+
+    /// The length of an object; `None` if there is none.
+    pub fn length(&self, path: &str) -> Result<Option<u64>, StoreError> {
+        let at = self.path(path)?;
+        match self.run(path, async { self.objects.head(&at).await }) {
+            Ok(found) => Ok(Some(found.size)),
+            Err(StoreError::Missing { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The folders directly below a folder, by their whole names.

@@ -5,6 +5,6 @@ use crate::pipeline::export;
 use std::io;
 
 pub(super) fn run() -> anyhow::Result<Exit> {
-    export::serve(io::stdin().lock(), io::stdout().lock())?;
+    export::serve(io::stdin().lock(), io::stdout())?;
     Ok(Exit::Done)
 }

@@ -23,6 +23,7 @@ use super::{
 };
 use crate::model::connection::TableDefinition;
 use crate::model::property::VALUE_SEPARATOR;
+use crate::store::Sealed;
 use rows::{Opened, Rows};
 use settings::{ConnectionSettings, TableSettings};
 
@@ -84,6 +85,22 @@ impl ConnectionKind for Files {
     fn export(&self, connection: &ConnectionRequest, extraction: &mut dyn Extraction) -> Result<(), ConnectionError> {
         connection.definition.tables.iter().try_for_each(|table| export_table(connection, table, extraction))
     }
+
+    fn reads_tables_apart(&self) -> bool {
+        true
+    }
+
+    fn is_same_source(
+        &self,
+        connection: &ConnectionRequest,
+        table: &TableDefinition,
+        sealed: &Sealed,
+    ) -> Result<bool, ConnectionError> {
+        let (source, bytes) = source::open(connection, table, &TableSettings::of(table)?)?;
+        let is_same = source.is(bytes, sealed)?;
+        source.confirm()?;
+        Ok(is_same)
+    }
 }
 
 fn export_table(
@@ -103,7 +120,11 @@ fn export_table(
             pair.write(rows.as_ref(), extraction)?;
         }
     }
-    source.confirm()
+    source.confirm()?;
+    if let Some(sealed) = source.seal() {
+        extraction.was_read_from(sealed);
+    }
+    Ok(())
 }
 
 /// A column whose values leave as pairs.

@@ -47,8 +47,9 @@ pub fn clean(conn: &mut DbConnection, store: &Store, now: DateTime<Utc>) -> Resu
     let retention = retention(conn)?;
     if let Some(moment) = days_before(now, retention.extractions_days) {
         for old in extraction::older_than(conn, moment)? {
-            store.delete_prefix(&old.prefix)?;
-            extraction::mark_deleted(conn, old.id, now)?;
+            for folder in extraction::give_up(conn, &old, now)? {
+                store.delete_prefix(&folder)?;
+            }
             tracing::info!(extraction.id = old.id.0, "deleted the files of an old extraction");
         }
     }

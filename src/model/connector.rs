@@ -113,6 +113,8 @@ pub struct Connector {
     pub applied_run_id: Option<i32>,
     /// When it was first applied.
     pub created_at: DateTime<Utc>,
+    /// Raised whenever anything but its own runs writes to its resources or links.
+    pub touched: i64,
 }
 
 impl Connector {

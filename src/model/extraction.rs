@@ -4,7 +4,9 @@ mod lines;
 mod query;
 
 pub use lines::LineMap;
-pub use query::{applied_before, files, find, insert, last_applied, mark_deleted, newest, older_than, recorded};
+pub use query::{
+    applied_before, files, find, give_up, insert, last_applied, needed, newest, older_than, share,
+};
 
 use super::connector::ConnectorId;
 use super::id::id;
@@ -30,7 +32,7 @@ pub struct Extraction {
     pub connector_id: ConnectorId,
     /// The run that exported it.
     pub run_id: RunId,
-    /// The folder in the store that holds its files and nothing else.
+    /// The folder in the store that was made for it. Files whose source had not changed stand in that of an older one.
     pub prefix: String,
     /// `sha256:…` over the digests of its files: equal for equal content.
     pub digest: String,
@@ -61,6 +63,39 @@ pub struct ExtractionFile {
     pub lines: LineMap,
     /// What its columns look like.
     pub profile: TableProfile,
+    /// Where its rows stand, with their digests: one for each entity type and association that reads it. None where the
+    /// export could not know how it is read.
+    #[serde(default)]
+    pub indexes: Vec<FileIndex>,
+    /// What it was read from, where that is a file that can be told to be the same again.
+    #[serde(default)]
+    pub source: Option<SourceSeal>,
+}
+
+/// An index of a file, as one entity type or association reads it: an object of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileIndex {
+    /// The entity type or association.
+    pub scope: String,
+    /// What was read how: of use only to whoever reads the same.
+    pub version: String,
+    /// The object in the store.
+    pub path: String,
+    /// SHA-256 of the object, lower-case hex.
+    pub sha256: String,
+    /// Its length.
+    pub bytes: u64,
+}
+
+/// What a file of an extraction was read from, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceSeal {
+    /// SHA-256 of the source's bytes, lower-case hex.
+    pub sha256: String,
+    /// How many they are.
+    pub bytes: u64,
+    /// SHA-256 over everything else that decides what is written: settings, columns, mapping, exporter. Lower-case hex.
+    pub reading: String,
 }
 
 impl ExtractionFile {

@@ -12,6 +12,7 @@
 //! ```
 
 pub mod absent;
+pub mod blobs;
 pub mod change_set;
 pub mod keys;
 pub mod links;
@@ -20,6 +21,8 @@ pub mod pairs;
 pub mod records;
 pub mod rows;
 pub mod scan;
+pub mod seals;
+pub mod snapshot;
 pub mod unique;
 pub mod withhold;
 
@@ -33,6 +36,7 @@ use crate::store::Store;
 use change_set::ChangeSet;
 use diesel::pg::PgConnection;
 use keys::{Keys, Slot};
+use seals::Seals;
 use std::collections::{HashMap, HashSet};
 use withhold::Withholding;
 
@@ -52,6 +56,8 @@ pub struct Work<'a> {
     pub withholding: Withholding,
     /// What the page sees meanwhile.
     pub progress: &'a Progress,
+    /// Proves the seals of files that are read by their indexes.
+    pub seals: Seals,
 }
 
 /// One entity type in a preparation.

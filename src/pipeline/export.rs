@@ -11,18 +11,21 @@ mod process;
 mod profiler;
 mod request;
 mod secrets;
+mod sources;
+mod tables;
 mod writer;
 
 pub use child::serve;
 pub use request::requests;
 
+use super::index::Readers;
 use super::progress::Progress;
 use super::{Context, TaskError};
 use crate::connectors::{ConnectionError, ConnectionRequest, Finding, TableSchema};
 use crate::document;
 use crate::model::claim::{self, Claim, Ending};
 use crate::model::connector::{ConnectorDefinition, ConnectorId};
-use crate::model::extraction::{self, ExtractionFile};
+use crate::model::extraction::{self, ExtractionFile, ExtractionId};
 use crate::model::run::{self, Run, RunId};
 use crate::model::{configuration, upload};
 use diesel::Connection;
@@ -43,13 +46,13 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
     let (run, definition) = load(&mut connection, claim.run)?;
     sweep(context, &mut connection, run.connector_id)?;
     let feed = Feed::open(&mut connection, &context.data_dir, &run, claim.epoch)?;
-    let expected = rows_of_last_time(&mut connection, run.connector_id)?;
+    let last = LastTime::load(&mut connection, &run)?;
     drop(connection);
 
     let prefix = prefix(run.connector_id, run.id, claim.epoch);
     let exported = request::requests(&definition, &feed.files)
         .map_err(TaskError::from)
-        .and_then(|requests| export_all(context, &prefix, &requests, &expected, progress));
+        .and_then(|requests| export_all(context, &prefix, &requests, &Readers::of(&definition), &last, progress));
     let files = match exported {
         Ok(files) => files,
         Err(error) => {
@@ -60,6 +63,13 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
 
     let mut connection = context.db.get().map_err(crate::db::DbError::from)?;
     let recorded = connection.transaction(|connection| {
+        let shares = files.iter().any(|file| !file.path.starts_with(&prefix));
+        if let Some(last) = last.id.filter(|_| shares)
+            && !extraction::share(connection, last)?
+        {
+            let message = "its files were deleted by age while this export relied on them; start again";
+            return Err(TaskError::failed("the last extraction", message));
+        }
         let id = extraction::insert(connection, run.connector_id, run.id, &prefix, &files)?;
         if feed.is_used_up_by(&run) {
             upload::consume(connection, run.connector_id, &feed.paths)?;
@@ -121,26 +131,35 @@ fn export_all(
     context: &Context,
     prefix: &str,
     requests: &[ConnectionRequest],
-    expected: &HashMap<String, u64>,
+    readers: &Readers,
+    last: &LastTime,
     progress: &Progress,
 ) -> Result<Vec<ExtractionFile>, TaskError> {
     let mut files = Vec::new();
     for request in requests {
         progress.begin(format!("reading {}", request.definition.name), 0);
         let prefix = format!("{prefix}/{:02}", files.len());
-        let operation = Operation::Export { store: context.store.location().clone(), prefix };
+        let operation = Operation::Export {
+            store: context.store.location().clone(),
+            prefix,
+            readers: readers.clone(),
+            known: sources::known(&last.files),
+        };
         let task = Task::new(operation, request.clone(), Limits::default());
         let mut table = String::new();
         let answer = perform(&context.program, &task, None, &mut |news| {
             let Some(news) = news else { return progress.go_on() };
             if news.table != table {
                 table = news.table;
-                progress.begin(format!("reading {table}"), expected.get(&table).copied().unwrap_or(0));
+                progress.begin(format!("reading {table}"), last.rows.get(&table).copied().unwrap_or(0));
             }
             progress.at(news.rows)
         })?;
         match answer {
-            Answer::Exported(written) => files.extend(written),
+            Answer::Exported { files: written, unchanged } => {
+                files.extend(written);
+                files.extend(unchanged.iter().flat_map(|table| sources::files_of(&last.files, table)).cloned());
+            }
             other => return Err(TaskError::from(process::unexpected(&other))),
         }
     }
@@ -156,12 +175,12 @@ fn folder(connector: ConnectorId) -> String {
     format!("extractions/{connector}")
 }
 
-/// Removes what earlier exports, whose workers died, left behind: at most one run of a connector is at work, so that
-/// what is not recorded is nobody's.
+/// Removes what earlier exports, whose workers died, left behind, and what a clean-up did not come to: at most one run of
+/// a connector is at work, so that what is not needed is nobody's.
 fn sweep(context: &Context, connection: &mut PgConnection, connector: ConnectorId) -> Result<(), TaskError> {
     let found = context.store.folders(&folder(connector)).map_err(std::io::Error::from)?;
-    let recorded = extraction::recorded(connection, connector)?;
-    for left in found.iter().filter(|folder| !recorded.contains(folder)) {
+    let needed = extraction::needed(connection, connector)?;
+    for left in found.iter().filter(|folder| !needed.contains(folder)) {
         context.store.delete_prefix(left).map_err(std::io::Error::from)?;
     }
     Ok(())
@@ -173,11 +192,30 @@ fn discard(context: &Context, prefix: &str) {
     }
 }
 
-/// Rows of each table in the last applied extraction: what progress is measured by.
-fn rows_of_last_time(connection: &mut PgConnection, connector: ConnectorId) -> Result<HashMap<String, u64>, TaskError> {
-    let Some(last) = extraction::last_applied(connection, connector)? else { return Ok(HashMap::new()) };
-    let files = extraction::files(connection, last.id)?;
-    Ok(files.into_iter().map(|file| (file.source_table, file.rows)).collect())
+/// What the last extraction tells this one.
+struct LastTime {
+    /// Rows of each table in the last applied extraction: what progress is measured by.
+    rows: HashMap<String, u64>,
+    /// The files of the newest extraction, if they were read to the end in the same mode and applied: whatever is wrong
+    /// with them is never taken over, so that an export mends it.
+    files: Vec<ExtractionFile>,
+    /// The extraction they belong to.
+    id: Option<ExtractionId>,
+}
+
+impl LastTime {
+    fn load(connection: &mut PgConnection, run: &Run) -> Result<Self, TaskError> {
+        let Some(last) = extraction::last_applied(connection, run.connector_id)? else {
+            return Ok(Self { rows: HashMap::new(), files: Vec::new(), id: None });
+        };
+        let files = extraction::files(connection, last.id)?;
+        let rows = files.iter().map(|file| (file.source_table.clone(), file.rows)).collect();
+        let newest = extraction::newest(connection, run.connector_id)?;
+        let wrote = run::by_id(connection, last.run_id)?;
+        let holds = newest.is_some_and(|newest| newest.id == last.id)
+            && wrote.is_some_and(|wrote| wrote.mode == run.mode && wrote.applied_at.is_some());
+        Ok(Self { rows, files: if holds { files } else { Vec::new() }, id: Some(last.id) })
+    }
 }
 
 impl From<ConnectionError> for TaskError {

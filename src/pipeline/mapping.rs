@@ -25,7 +25,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// Raised whenever the same mapping of the same row gives another record than before: all rows are mapped anew then.
-const MAPPER_VERSION: u64 = 1;
+pub const MAPPER_VERSION: u64 = 1;
 
 /// The compiled mapping of one entity type for one header.
 #[derive(Debug)]
@@ -168,6 +168,12 @@ impl Mapper {
     pub fn association_column(&self, association: &str) -> Option<usize> {
         self.associations.iter().find(|(name, _)| name == association).map(|(_, column)| *column)
     }
+}
+
+/// The key of an entity type, compiled without its table: what references to it are read with. `None` for a document
+/// that was never checked.
+pub fn key_of(definition: &EntityTypeDefinition) -> Option<CompiledProperty> {
+    CompiledProperty::new(definition.key()?).ok()
 }
 
 /// The columns that a mapping reads, each with one place that reads it.

@@ -4,6 +4,7 @@
 mod approval;
 mod freeze;
 mod inquiry;
+mod left;
 pub mod plan;
 
 use super::causes;
@@ -11,6 +12,8 @@ use super::consequences;
 use super::difference::change_set::ChangeSet;
 use super::difference::keys::flag;
 use super::difference::pairs;
+use super::difference::seals::Seals;
+use super::difference::snapshot::Kept;
 use super::difference::withhold::{self, Withholding};
 use super::difference::{Scope, Work, absent, links, marks, records, scan};
 use super::guards::{self, Evidence};
@@ -25,12 +28,13 @@ use crate::model::claim::{Claim, Ending, Prepared, finish, note_causes};
 use crate::model::counters::{Counters, PersonCounters};
 use crate::model::entity_type::Represents;
 use crate::model::guard::Breach;
-use crate::model::partition;
+use crate::model::{partition, snapshot};
 use diesel::Connection;
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
+use left::Left;
 use plan::Plan;
 
 /// Works out the change set of the claimed run.
@@ -53,6 +57,7 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
         changes: ChangeSet::new(claim.run.0, today, &pending, known_rejects),
         withholding,
         progress,
+        seals: Seals::begin(&context.store),
     };
     let read = plan.scopes(work.connection).and_then(|mut scopes| {
         let associations = plan.associations(work.connection, &mut scopes)?;
@@ -68,10 +73,10 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
         }
     };
 
+    let known = plan.stored(work.connection, work.store, &mut scopes, &mut associations, progress)?;
     for scope in &mut scopes {
         progress.begin(format!("Comparing {}", scope.definition.title()), scope.file.rows);
-        scan::stored(work.connection, scope, scope.file.rows)?;
-        scan::read(work.store, scope, progress)?;
+        scan::read(work.store, scope, &work.seals, progress)?;
         absent::find(scope);
         work.withholding.keep(scope);
     }
@@ -95,14 +100,24 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
     }
     let (withheld, over) = work.withholding.settle(&scopes, &associations, true);
     let rows = scopes.iter().map(|scope| scope.counters.read).sum();
-    let frozen = work.changes.finish()?;
+    let Work { changes, seals, .. } = work;
+    let frozen = changes.finish()?;
     let mut counters = Counters {
         entity_types: scopes.iter().map(|scope| scope.counters.clone()).collect(),
         associations: associations.iter().map(|association| association.counters.clone()).collect(),
         persons,
         problems: frozen.problems,
     };
-    let struck = forecast(&mut connection, &plan, &pending, &scopes, &mut counters, progress)?;
+    let left = Left { plan: &plan, store: &context.store, folder: &pending.schema, known };
+    let (struck, left) = std::thread::scope(|threads| {
+        // Beside the questions to the database, which waits for nobody's disk.
+        let kept: Vec<Kept<'_>> = scopes.iter().map(Kept::of).collect();
+        let (figures, digest, marked) = (counters.clone(), frozen.digest.clone(), frozen.marked);
+        let saving = threads.spawn(move || left.save(&kept, &figures, digest, marked));
+        let struck = forecast(&mut connection, &plan, &pending, &scopes, &mut counters, progress)?;
+        let ended = |_| TaskError::failed("snapshot", "the thread that writes it ended unexpectedly");
+        Ok::<_, TaskError>((struck, saving.join().map_err(ended)?))
+    })?;
     drop(scopes);
 
     let mut breaches = evaluate(&plan, counters.clone(), frozen.new_rejects);
@@ -136,12 +151,16 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
         consequences,
     };
     drop(frozen.connections);
+    progress.begin("Proving the seals", 0);
+    seals.finish()?;
     progress.go_on()?;
     connection.transaction(|connection| {
         freeze::publish(connection, &pending, claim)?;
+        snapshot::record(connection, claim.run, plan.connector.id, left.as_ref())?;
         finish(connection, claim, Ending::Prepared(Box::new(prepared)), &context.enqueue)?;
         Ok::<_, TaskError>(())
     })?;
+    left::sweep(&mut connection, &context.store, plan.connector.id);
     if let Some(schema) = seen {
         // It was looked at, and is of no use any more. The clean-up finds it, should this fail.
         let _ = connection.batch_execute(&format!("drop schema if exists {schema} cascade"));

@@ -9,6 +9,8 @@ use object_store::{GetResultPayload, ObjectStoreExt};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
 
 /// An object being read. Files of this machine are read without a detour. Unbuffered: wrap it or read in large pieces.
 pub struct StoreReader {
@@ -47,6 +49,38 @@ impl Read for StoreReader {
                 Ok(taken)
             }
         }
+    }
+}
+
+/// Pieces of an object, one after the other as if nothing stood between them.
+pub struct PieceReader {
+    file: File,
+    pieces: std::vec::IntoIter<Range<u64>>,
+    current: Range<u64>,
+}
+
+impl PieceReader {
+    pub(super) fn open(store: &Store, name: &str, pieces: Vec<Range<u64>>) -> Result<Option<Self>, StoreError> {
+        match StoreReader::open(store, name)?.source {
+            Source::File(file) => Ok(Some(Self { file, pieces: pieces.into_iter(), current: 0..0 })),
+            Source::Stream { .. } => Ok(None),
+        }
+    }
+}
+
+impl Read for PieceReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() {
+            let Some(next) = self.pieces.next() else { return Ok(0) };
+            self.current = next;
+        }
+        let wanted = usize::try_from(self.current.end - self.current.start).unwrap_or(usize::MAX).min(buffer.len());
+        let read = self.file.read_at(&mut buffer[..wanted], self.current.start)?;
+        if read == 0 && wanted > 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.current.start += read as u64;
+        Ok(read)
     }
 }
 

@@ -34,6 +34,26 @@ pub struct Sealed {
     pub bytes: u64,
 }
 
+/// Makes the seal of bytes that pass.
+#[derive(Default)]
+pub struct Sealing {
+    digest: Sha256,
+    bytes: u64,
+}
+
+impl Sealing {
+    /// The next bytes.
+    pub fn add(&mut self, content: &[u8]) {
+        self.digest.update(content);
+        self.bytes += content.len() as u64;
+    }
+
+    /// The seal of what has passed so far.
+    pub fn seal(&self) -> Sealed {
+        Sealed { sha256: hex(&self.digest.clone().finalize()), bytes: self.bytes }
+    }
+}
+
 impl StoreWriter {
     pub(super) fn begin(store: Store, name: &str) -> Result<Self, StoreError> {
         let path = store.path(name)?;

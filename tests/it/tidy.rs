@@ -100,6 +100,27 @@ fn libraries_stay_behind_their_fences() {
 }
 
 #[test]
+fn whoever_writes_to_resources_outside_of_a_run_says_so() {
+    let writes = |code: &str| {
+        ["update", "delete from", "insert into"].iter().any(|verb| {
+            ["resources", "links"].iter().any(|table| {
+                let statement = format!("{verb} {table}");
+                code.match_indices(&statement).any(|(at, found)| {
+                    !code[at + found.len()..].starts_with(|next: char| next == '_' || next.is_alphanumeric())
+                })
+            })
+        })
+    };
+    let wrong: Vec<String> = sources()
+        .iter()
+        .filter(|source| !source.is_below(&["pipeline/synchronize"]) && !source.is_test())
+        .filter(|source| writes(&source.code) && !source.code.contains("snapshot::touch("))
+        .map(|source| format!("src/{}", source.path))
+        .collect();
+    assert_rule(&wrong, "what writes to resources or links, other than applying a run, calls model::snapshot::touch");
+}
+
+#[test]
 fn statements_stand_in_the_layers_of_data() {
     const TYPES: &[&str] = &[
         "diesel::pg::PgConnection",

@@ -3,8 +3,12 @@
 use super::settings::{ConnectionSettings, TableSettings};
 use super::{ConnectionError, ConnectionRequest};
 use crate::model::connection::TableDefinition;
+use crate::store::{Sealed, Sealing};
+use std::cell::RefCell;
 use std::fs::{File, Metadata};
+use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
 
 /// An opened file.
 pub(super) struct Source {
@@ -12,6 +16,21 @@ pub(super) struct Source {
     pub(super) name: String,
     path: PathBuf,
     seen: Metadata,
+    passed: Rc<RefCell<Sealing>>,
+}
+
+/// The bytes of a source, sealed while they pass.
+pub(super) struct SourceReader {
+    file: File,
+    passed: Rc<RefCell<Sealing>>,
+}
+
+impl Read for SourceReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.passed.borrow_mut().add(&buffer[..read]);
+        Ok(read)
+    }
 }
 
 /// Whether the table's file has yet to be uploaded.
@@ -24,7 +43,7 @@ pub(super) fn open(
     connection: &ConnectionRequest,
     table: &TableDefinition,
     settings: &TableSettings,
-) -> Result<(Source, File), ConnectionError> {
+) -> Result<(Source, SourceReader), ConnectionError> {
     let (name, path) = locate(connection, table, settings)?;
     // Looked at before it is opened: opening a pipe would wait for its writer.
     let seen = std::fs::metadata(&path).map_err(|error| unreadable(&name, &error))?;
@@ -32,10 +51,27 @@ pub(super) fn open(
         return Err(ConnectionError::permanent(name, "is no file"));
     }
     let file = File::open(&path).map_err(|error| unreadable(&name, &error))?;
-    Ok((Source { name, path, seen }, file))
+    let passed = Rc::new(RefCell::new(Sealing::default()));
+    Ok((Source { name, path, seen, passed: Rc::clone(&passed) }, SourceReader { file, passed }))
 }
 
 impl Source {
+    /// The seal of what was read; `None` unless that was the whole file.
+    pub(super) fn seal(&self) -> Option<Sealed> {
+        let sealed = self.passed.borrow().seal();
+        (sealed.bytes == self.seen.len()).then_some(sealed)
+    }
+
+    /// Whether the file is the one that was sealed, to the byte. A file of another length is not even read.
+    pub(super) fn is(&self, mut bytes: SourceReader, sealed: &Sealed) -> Result<bool, ConnectionError> {
+        if self.seen.len() != sealed.bytes {
+            return Ok(false);
+        }
+        let mut buffer = vec![0; 256 << 10];
+        while bytes.read(&mut buffer).map_err(|error| unreadable(&self.name, &error))? > 0 {}
+        Ok(self.seal().as_ref() == Some(sealed))
+    }
+
     /// Makes sure that nobody wrote to the file, or put another in its place, while it was read.
     pub(super) fn confirm(&self) -> Result<(), ConnectionError> {
         let now = std::fs::metadata(&self.path).map_err(|error| unreadable(&self.name, &error))?;

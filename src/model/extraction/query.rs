@@ -1,6 +1,6 @@
 //! Extractions in the database.
 
-use super::{Extraction, ExtractionFile, ExtractionId, LineMap, digest};
+use super::{Extraction, ExtractionFile, ExtractionId, FileIndex, LineMap, SourceSeal, digest};
 use crate::model::connector::ConnectorId;
 use crate::model::json::Json;
 use crate::model::profile::TableProfile;
@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::result::Error;
+use diesel::sql_types::{Integer, Text};
 
 /// Records a sealed extraction and its files.
 pub fn insert(
@@ -41,6 +42,8 @@ pub fn insert(
                 extraction_files::header.eq(Json(file.header.clone())),
                 extraction_files::lines.eq(Json(file.lines.clone())),
                 extraction_files::profile.eq(Json(file.profile.clone())),
+                extraction_files::indexes.eq(Json(file.indexes.clone())),
+                extraction_files::source.eq(file.source.clone().map(Json)),
             ))
             .execute(connection)?;
     }
@@ -62,9 +65,30 @@ pub fn files(connection: &mut PgConnection, id: ExtractionId) -> QueryResult<Vec
     Ok(rows.into_iter().map(FileRow::made).collect())
 }
 
-/// The folders that extractions of a connector are recorded in.
-pub fn recorded(connection: &mut PgConnection, connector_id: ConnectorId) -> QueryResult<Vec<String>> {
-    extractions::table.filter(extractions::connector_id.eq(connector_id)).select(extractions::prefix).load(connection)
+/// The folders that extractions of a connector need: those that are recorded and not deleted, and the older ones whose
+/// files they share because the source had not changed.
+pub fn needed(connection: &mut PgConnection, connector_id: ConnectorId) -> QueryResult<Vec<String>> {
+    let folders: Vec<Folder> = diesel::sql_query(
+        r"select prefix as folder from extractions where connector_id = $1 and deleted_at is null
+          union
+          select regexp_replace(f.path, '/[^/]*$', '') from extractions e join extraction_files f on f.extraction_id = e.id
+           where e.connector_id = $1 and e.deleted_at is null",
+    )
+    .bind::<Integer, _>(connector_id)
+    .load(connection)?;
+    Ok(folders.into_iter().map(|row| row.folder).collect())
+}
+
+/// Makes sure, for the length of the transaction, that the files of an extraction are there to be shared.
+pub fn share(connection: &mut PgConnection, id: ExtractionId) -> QueryResult<bool> {
+    let there: Option<ExtractionId> = extractions::table
+        .find(id)
+        .filter(extractions::deleted_at.is_null())
+        .select(extractions::id)
+        .for_share()
+        .first(connection)
+        .optional()?;
+    Ok(there.is_some())
 }
 
 /// The newest extraction of a connector that still has its files.
@@ -117,10 +141,25 @@ pub fn older_than(connection: &mut PgConnection, moment: DateTime<Utc>) -> Query
         .load(connection)
 }
 
-/// Notes that the files are gone; what is known of them stays.
-pub fn mark_deleted(connection: &mut PgConnection, id: ExtractionId, moment: DateTime<Utc>) -> QueryResult<()> {
-    diesel::update(extractions::table.find(id)).set(extractions::deleted_at.eq(moment)).execute(connection)?;
-    Ok(())
+/// Gives up the files of an extraction; what is known of them stays. Returns the folders that no other extraction needs:
+/// the caller deletes them, and should it not come to that, the next export of the connector does.
+pub fn give_up(connection: &mut PgConnection, old: &Extraction, moment: DateTime<Utc>) -> QueryResult<Vec<String>> {
+    diesel::update(extractions::table.find(old.id)).set(extractions::deleted_at.eq(moment)).execute(connection)?;
+    let files = files(connection, old.id)?;
+    let folder_of = |path: &str| path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
+    let mut folders: Vec<String> = files.iter().filter_map(|file| folder_of(&file.path)).collect();
+    folders.push(old.prefix.clone());
+    folders.sort();
+    folders.dedup();
+    let needed = needed(connection, old.connector_id)?;
+    folders.retain(|folder| !needed.contains(folder));
+    Ok(folders)
+}
+
+#[derive(QueryableByName)]
+struct Folder {
+    #[diesel(sql_type = Text)]
+    folder: String,
 }
 
 #[derive(Queryable, Selectable)]
@@ -135,6 +174,8 @@ struct FileRow {
     header: Json<Vec<String>>,
     lines: Json<LineMap>,
     profile: Json<TableProfile>,
+    indexes: Json<Vec<FileIndex>>,
+    source: Option<Json<SourceSeal>>,
 }
 
 impl FileRow {
@@ -149,6 +190,8 @@ impl FileRow {
             header: self.header.0,
             lines: self.lines.0,
             profile: self.profile.0,
+            indexes: self.indexes.0,
+            source: self.source.map(|source| source.0),
         }
     }
 }

@@ -63,6 +63,7 @@ pub struct ChangeSet<'a> {
     problems: Option<CopyIn>,
     marks: Option<CopyIn>,
     change_seq: i32,
+    marked: bool,
     problem_seq: i32,
     digest: Digest,
     counts: BTreeMap<String, u64>,
@@ -82,6 +83,7 @@ impl<'a> ChangeSet<'a> {
             problems: None,
             marks: None,
             change_seq: 0,
+            marked: false,
             problem_seq: 0,
             digest: Digest::ZERO,
             counts: BTreeMap::new(),
@@ -178,6 +180,7 @@ impl<'a> ChangeSet<'a> {
         digest: Option<u128>,
         links: Option<u128>,
     ) -> Result<(), TaskError> {
+        self.marked = true;
         open(&mut self.marks, self.pending, marks::table)?
             .row(4)?
             .int8(id)
@@ -229,7 +232,7 @@ impl<'a> ChangeSet<'a> {
         sha.update(b"muster change set 1");
         sha.update(self.digest.0.to_be_bytes());
         let digest = sha.finalize().iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"));
-        Ok(Frozen { problems: self.counts, new_rejects: self.new_rejects, digest, connections })
+        Ok(Frozen { problems: self.counts, new_rejects: self.new_rejects, digest, marked: self.marked, connections })
     }
 
     /// Makes the changes so far visible to questions.
@@ -254,6 +257,8 @@ pub struct Frozen {
     pub new_rejects: BTreeMap<String, u64>,
     /// `sha256:…`.
     pub digest: String,
+    /// Whether digests are to be written on records whose values stay.
+    pub marked: bool,
     /// The connections that were in use, for what remains to be done in the schema.
     pub connections: Vec<PgConnection>,
 }

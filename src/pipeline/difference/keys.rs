@@ -1,5 +1,5 @@
 //! The keys of one entity type: those stored and those read, each with what is known about it. This is the memory of a
-//! preparation: about 70 bytes a record, whatever its width.
+//! preparation: about 100 bytes a record, whatever its width.
 
 use hashbrown::HashTable;
 
@@ -38,6 +38,8 @@ pub mod flag {
     pub const WITHHELD: u16 = 1 << 14;
     /// Without a correlation.
     pub const NOBODY: u16 = 1 << 12;
+    /// The change row that carries this record correlates it.
+    pub const SOMEBODY: u16 = 1 << 15;
 }
 
 /// One key.
@@ -49,6 +51,10 @@ pub struct Entry {
     pub digest: u128,
     /// Sum of the digests of the pairs this record owns, less the stored sum: zero when nothing changed.
     pub links: u128,
+    /// The stored digest; 0 if there is none.
+    pub stored: u128,
+    /// The stored sum of its pairs; 0 if there is none.
+    pub stored_links: u128,
     /// The resource's id; 0 until a new one gets its own.
     pub id: i64,
     /// Position of the first record read, counted from 0.
@@ -70,6 +76,19 @@ impl Entry {
     /// Sets `flags`.
     pub fn set(&mut self, flags: u16) {
         self.flags |= flags;
+    }
+
+    /// Notes the stored sum of its pairs: what they add up to must come back to zero.
+    pub fn expect_links(&mut self, sum: u128) {
+        self.stored_links = sum;
+        self.links = 0_u128.wrapping_sub(sum);
+    }
+
+    /// Notes that the change row which carries this record correlates it, if it does.
+    pub fn correlate(&mut self, person: Option<i64>) {
+        if person.is_some() {
+            self.set(flag::SOMEBODY);
+        }
     }
 
     /// Clears `flags`.
@@ -105,7 +124,16 @@ impl Keys {
     pub fn insert(&mut self, key: u128, digest: u128, id: i64, flags: u16) -> Slot {
         // More than 2^32 keys of one entity type would need 300 GB here; the extraction's row count is checked before.
         let slot = Slot::try_from(self.entries.len()).unwrap_or(Slot::MAX);
-        self.entries.push(Entry { key, digest, links: 0, id, ordinal: u32::MAX, flags });
+        self.entries.push(Entry {
+            key,
+            digest,
+            links: 0,
+            stored: digest,
+            stored_links: 0,
+            id,
+            ordinal: u32::MAX,
+            flags,
+        });
         let entries = &self.entries;
         self.index.insert_unique(hash(key), slot, |&slot| hash(entries[slot as usize].key));
         slot

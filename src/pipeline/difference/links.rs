@@ -9,6 +9,7 @@ use super::rows::{Rows, source_line};
 use super::scan::key_digest;
 use super::{Scope, Work};
 use crate::pipeline::TaskError;
+use crate::pipeline::index::{self, rows_version};
 use resolver::{Place, Resolver};
 
 /// Works out the links of all associations.
@@ -52,7 +53,15 @@ fn resolve_columns(
     }
     let file = scopes[from].file;
     work.progress.begin(format!("Linking {}", scopes[from].definition.title()), file.rows);
-    let mut rows = Rows::again(work.store, file, work.progress)?;
+    let version = rows_version(scopes[from].mapper.version());
+    let mut rows = {
+        let keys = &scopes[from].keys;
+        let is_due = |row: &index::Entry| {
+            let entry = row.key.and_then(|key| keys.find(key)).map(|slot| keys.get(slot));
+            entry.is_some_and(|entry| u64::from(entry.ordinal) == row.span.ordinal && due(entry))
+        };
+        Rows::some(work.store, file, [&scopes[from].definition.name, &version], work.progress, is_due)?
+    };
     while let Some(row) = rows.read()? {
         let Ok(Some(key)) = scopes[from].mapper.key(row.values) else { continue };
         let Some(slot) = scopes[from].keys.find(key_digest(&key)) else { continue };
@@ -90,7 +99,16 @@ fn resolve_pairs(
     let due = scopes[owners].keys.iter().filter(|(_, entry)| is_due(entry));
     due.for_each(|(slot, _)| resolver.owner(slot));
     work.progress.begin(format!("Linking {}", resolver.association.definition.title()), file.rows);
-    let mut rows = Rows::again(work.store, file, work.progress)?;
+    let version = resolver.association.index_version(scopes);
+    let mut rows = {
+        let keys = &scopes[owners].keys;
+        let is_due = |pairs: &index::Entry| {
+            let entry = pairs.key.and_then(|key| keys.find(key)).map(|slot| keys.get(slot));
+            entry.is_some_and(|entry| is_due(entry) || is_ownerless(entry))
+        };
+        let name = &resolver.association.definition.name;
+        Rows::some(work.store, file, [name, &version], work.progress, is_due)?
+    };
     while let Some(row) = rows.read()? {
         let owner = row.values.get(from).unwrap_or_default().trim();
         let value = row.values.get(to).unwrap_or_default().trim();

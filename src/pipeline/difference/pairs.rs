@@ -8,8 +8,7 @@ use crate::model::counters::AssociationCounters;
 use crate::model::extraction::ExtractionFile;
 use crate::model::problem::{Problem, ProblemCode};
 use crate::pipeline::TaskError;
-use crate::values::digest::Digest;
-use std::hash::Hasher;
+use crate::pipeline::index::{IndexReader, pair_digest, pair_seed, pairs_version};
 
 /// One association in a preparation.
 pub struct Association<'a> {
@@ -55,17 +54,12 @@ impl Association<'_> {
         }
     }
 
-    /// Seeds the digests of its pairs: another association or another way to match makes other digests.
-    fn seed(&self) -> u64 {
-        let mut hasher = xxhash_rust::xxh3::Xxh3::new();
-        for part in std::iter::once(self.definition.name.as_str())
-            .chain(self.definition.to.names())
-            .chain(self.definition.match_property.as_deref())
-        {
-            hasher.write(part.as_bytes());
-            hasher.write_u8(0);
+    /// What an index of its pairs says of how it was made; empty where its pairs come from a column.
+    pub fn index_version(&self, scopes: &[Scope<'_>]) -> String {
+        match self.source {
+            Source::Column(_) => String::new(),
+            Source::Pairs { from, to, .. } => pairs_version(self.definition, scopes[self.from].definition, [from, to]),
         }
-        hasher.finish()
     }
 }
 
@@ -76,22 +70,65 @@ pub fn add_up(
     scopes: &mut [Scope<'_>],
 ) -> Result<(), TaskError> {
     let Source::Pairs { file, from, to, .. } = association.source else { return Ok(()) };
-    let seed = association.seed();
     work.progress.begin(format!("Comparing {}", association.definition.title()), file.rows);
+    let version = association.index_version(scopes);
+    if let Some(index) = IndexReader::open(work.store, file, &association.definition.name, &version, work.progress)? {
+        work.seals.prove(file);
+        return add_up_index(work, association, scopes, index);
+    }
+    let seed = pair_seed(association.definition);
     let mut rows = Rows::verified(work.store, file, work.progress)?;
     while let Some(row) = rows.read()? {
         let (owner, value) = (row.values.get(from).unwrap_or_default().trim(), row.values.get(to).unwrap_or_default());
         let scope = &mut scopes[association.from];
         if let Some(slot) = scope.find(owner) {
-            let digest = Digest::of_fields(seed, std::iter::once(value.trim().as_bytes()));
             let entry = scope.keys.get_mut(slot);
-            entry.links = entry.links.wrapping_add(digest.0);
+            entry.links = entry.links.wrapping_add(pair_digest(seed, value));
             if !entry.has(flag::GONE) {
                 continue;
             }
         }
         let line = source_line(file, row.extraction_line);
         let (owner, value) = (owner.to_owned(), value.trim().to_owned());
+        ownerless(work, association, line, &owner, &value)?;
+    }
+    Ok(())
+}
+
+/// The same by an index, which has the sums. Only pairs whose owner is not there are read.
+fn add_up_index(
+    work: &mut Work<'_>,
+    association: &mut Association<'_>,
+    scopes: &mut [Scope<'_>],
+    mut index: IndexReader<'_>,
+) -> Result<(), TaskError> {
+    let Source::Pairs { file, from, to, .. } = association.source else { return Ok(()) };
+    let keys = &mut scopes[association.from].keys;
+    let mut without_owner = Vec::new();
+    while let Some(pairs) = index.read()? {
+        let slot = pairs.key.and_then(|key| keys.find(key));
+        if let Some(slot) = slot {
+            let entry = keys.get_mut(slot);
+            entry.links = entry.links.wrapping_add(pairs.digest);
+            if !entry.has(flag::GONE) {
+                continue;
+            }
+        }
+        without_owner.push(pairs.span);
+    }
+    if without_owner.is_empty() {
+        return Ok(());
+    }
+    let mut rows = Rows::of_spans(work.store, file, without_owner, work.progress)?;
+    while let Some(row) = rows.read()? {
+        let owner = row.values.get(from).unwrap_or_default().trim();
+        let there = scopes[association.from].find(owner);
+        if there.is_some_and(|slot| !scopes[association.from].keys.get(slot).has(flag::GONE)) {
+            // A store that can't be entered in the middle has given all rows.
+            continue;
+        }
+        let line = source_line(file, row.extraction_line);
+        let (owner, value) = (owner.to_owned(), row.values.get(to).unwrap_or_default().trim().to_owned());
         ownerless(work, association, line, &owner, &value)?;
     }
     Ok(())

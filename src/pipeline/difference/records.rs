@@ -1,5 +1,6 @@
 //! Second pass: maps the records that have to be looked at, and turns them into inserts, updates or problems.
 
+use super::blobs;
 use super::change_set::ResourceChange;
 use super::keys::{Slot, flag};
 use super::rows::{Rows, source_line};
@@ -10,12 +11,13 @@ use crate::db::copy::CopyIn;
 use crate::model::guard::Operation;
 use crate::model::problem::{Problem, ProblemCode};
 use crate::pipeline::TaskError;
+use crate::pipeline::index::{Entry, rows_version};
 use crate::pipeline::mapping::{Record, RowProblem};
 use crate::pipeline::people::correlation::{Correlator, Match, User};
 use crate::values::digest::Digest;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Bytea, Integer, Jsonb, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Integer, Jsonb, Nullable, Uuid as SqlUuid};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -38,7 +40,9 @@ pub fn map(work: &mut Work<'_>, scope: &mut Scope<'_>, correlator: Option<&mut C
         return Ok(0);
     }
     let mut writer = Writer { claims: Claims::new(scope), correlator, pending: None, batch: Vec::new() };
-    let mut rows = Rows::again(work.store, scope.file, work.progress)?;
+    let version = rows_version(scope.mapper.version());
+    let look = |entry: &Entry| u32::try_from(entry.span.ordinal).is_ok_and(|ordinal| scope.look.get(ordinal));
+    let mut rows = Rows::some(work.store, scope.file, [&scope.definition.name, &version], work.progress, look)?;
     while let Some(row) = rows.read()? {
         if !scope.look.get(row.ordinal) {
             continue;
@@ -171,7 +175,7 @@ struct Writer<'c, 'd> {
 impl Writer<'_, '_> {
     fn flush(&mut self, work: &mut Work<'_>, scope: &mut Scope<'_>) -> Result<(), TaskError> {
         let batch = std::mem::take(&mut self.batch);
-        store_blobs(work.connection, &batch)?;
+        blobs::store(work.connection, batch.iter().flat_map(|accepted| &accepted.record.blobs))?;
         let (mut new, known): (Vec<_>, Vec<_>) =
             batch.into_iter().partition(|accepted| scope.keys.get(accepted.slot).has(flag::NEW));
         if work.withholding.is_about(scope.id) {
@@ -194,7 +198,8 @@ impl Writer<'_, '_> {
             entry.id = id;
             entry.set(flag::LINKS | flag::WRITTEN);
             let (person, new_person) = doubt(work, scope, accepted, matched)?;
-            let entry = scope.keys.get(accepted.slot);
+            let entry = scope.keys.get_mut(accepted.slot);
+            entry.correlate(person);
             let digest = (!entry.has(flag::OPEN)).then_some(entry.digest);
             let links = scope.owns_pairs.then_some(entry.links);
             json.clear();
@@ -275,6 +280,7 @@ impl Writer<'_, '_> {
             scope.counters.updated += 1;
             let entry = scope.keys.get_mut(accepted.slot);
             entry.set(flag::WRITTEN);
+            entry.correlate(person);
             let links = row.links_digest.map_or(0, |digest| digest.as_u128()).wrapping_add(entry.links);
             let digest = (!entry.has(flag::OPEN)).then_some(entry.digest);
             work.changes.resource(&ResourceChange {
@@ -440,21 +446,4 @@ fn differing(stored: &Value, now: &Map<String, Value>) -> (Map<String, Value>, M
 fn json(map: &Map<String, Value>) -> Vec<u8> {
     // A map of JSON values always has a JSON form.
     serde_json::to_vec(map).unwrap_or_else(|_| b"{}".to_vec())
-}
-
-/// Stores large values by content. They belong to nobody until the change set is applied.
-fn store_blobs(connection: &mut PgConnection, batch: &[Accepted]) -> Result<(), TaskError> {
-    let blobs: Vec<_> = batch.iter().flat_map(|accepted| &accepted.record.blobs).collect();
-    if blobs.is_empty() {
-        return Ok(());
-    }
-    let names: Vec<&str> = blobs.iter().map(|blob| blob.sha256.as_str()).collect();
-    let contents: Vec<&[u8]> = blobs.iter().map(|blob| blob.content.as_slice()).collect();
-    diesel::sql_query(
-        "insert into blobs (sha256, content) select * from unnest($1, $2) as blob (sha256, content) on conflict do nothing",
-    )
-    .bind::<Array<Text>, _>(names)
-    .bind::<Array<Bytea>, _>(contents)
-    .execute(connection)?;
-    Ok(())
 }

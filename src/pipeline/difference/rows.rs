@@ -2,6 +2,7 @@
 
 use crate::model::extraction::ExtractionFile;
 use crate::pipeline::TaskError;
+use crate::pipeline::index::{Entry, IndexReader, Span};
 use crate::pipeline::progress::Progress;
 use crate::store::{Sealed, Store, StoreError};
 use csv::StringRecord;
@@ -10,13 +11,28 @@ use std::io::{BufReader, Read};
 /// How often a reader looks whether it should stop, in rows.
 const LOOK_EVERY: u64 = 4096;
 
-/// Reads a file from its first row to its last. The first pass over a file proves that it is the one that was sealed.
+/// One row in so many is sought out where it stands; for more the whole file is read.
+const MOST: u64 = 6;
+
+/// Reads a file from its first row to its last, or some of its rows. The first pass over a file proves that it is the one
+/// that was sealed.
 pub struct Rows<'a> {
     file: &'a ExtractionFile,
     progress: &'a Progress,
     reader: csv::Reader<Box<dyn Read>>,
     row: StringRecord,
     ordinal: u64,
+    picked: Option<Picked>,
+}
+
+/// Rows out of a file, span by span.
+struct Picked {
+    spans: std::vec::IntoIter<Span>,
+    current: Option<Span>,
+    /// Rows of the current span that were read.
+    read: u64,
+    /// Where its first row stands among what is read.
+    first_line: u64,
 }
 
 /// One row.
@@ -43,10 +59,44 @@ impl<'a> Rows<'a> {
         Ok(Self::new(file, progress, Box::new(reader)))
     }
 
+    /// Opens the file for some of its rows, after a pass that has proved its seal or while [`Seals`](super::seals::Seals)
+    /// do. `wanted` says which, as the index of `scope` in `version` has them. Without that index, or where most of the
+    /// file is wanted, all rows come: the caller looks at each in any case.
+    pub fn some(
+        store: &Store,
+        file: &'a ExtractionFile,
+        [scope, version]: [&str; 2],
+        progress: &'a Progress,
+        wanted: impl FnMut(&Entry) -> bool,
+    ) -> Result<Self, TaskError> {
+        let Some(spans) = spans(store, file, [scope, version], progress, wanted)? else {
+            return Self::again(store, file, progress);
+        };
+        Self::of_spans(store, file, spans, progress)
+    }
+
+    /// Opens the file for the rows in `spans`.
+    pub fn of_spans(
+        store: &Store,
+        file: &'a ExtractionFile,
+        spans: Vec<Span>,
+        progress: &'a Progress,
+    ) -> Result<Self, TaskError> {
+        let pieces = spans.iter().map(|span| span.offset..span.offset + span.bytes).collect();
+        let Some(reader) = store.pieces(&file.path, pieces).map_err(missing)? else {
+            return Self::again(store, file, progress);
+        };
+        // Small pieces: nothing is read ahead that is not wanted.
+        let reader: Box<dyn Read> = Box::new(reader);
+        let reader = csv::ReaderBuilder::new().has_headers(false).buffer_capacity(1 << 14).from_reader(reader);
+        let picked = Picked { spans: spans.into_iter(), current: None, read: 0, first_line: 0 };
+        Ok(Self { file, progress, reader, row: StringRecord::new(), ordinal: 0, picked: Some(picked) })
+    }
+
     fn new(file: &'a ExtractionFile, progress: &'a Progress, reader: Box<dyn Read>) -> Self {
         let reader: Box<dyn Read> = Box::new(BufReader::with_capacity(1 << 18, reader));
         let reader = csv::ReaderBuilder::new().has_headers(true).buffer_capacity(1 << 16).from_reader(reader);
-        Self { file, progress, reader, row: StringRecord::new(), ordinal: 0 }
+        Self { file, progress, reader, row: StringRecord::new(), ordinal: 0, picked: None }
     }
 
     /// The next row; `None` at the end.
@@ -54,13 +104,17 @@ impl<'a> Rows<'a> {
         if self.ordinal.is_multiple_of(LOOK_EVERY) {
             self.progress.at(self.ordinal)?;
         }
-        if !self.reader.read_record(&mut self.row).map_err(|error| changed(self.file, &error))? {
+        if !self.reader.read_record(&mut self.row).map_err(|error| changed(&self.file.path, &error))? {
             return Ok(None);
         }
+        let line = self.row.position().map_or(0, csv::Position::line);
+        let (ordinal, extraction_line) = match &mut self.picked {
+            Some(picked) => picked.place(line),
+            None => (self.ordinal, line),
+        };
         // The export refuses more than 2^32 rows in a file.
-        let ordinal = u32::try_from(self.ordinal).unwrap_or(u32::MAX);
+        let ordinal = u32::try_from(ordinal).unwrap_or(u32::MAX);
         self.ordinal += 1;
-        let extraction_line = self.row.position().map_or(0, csv::Position::line);
         Ok(Some(Row { ordinal, extraction_line, values: &self.row }))
     }
 
@@ -70,14 +124,51 @@ impl<'a> Rows<'a> {
     }
 }
 
+impl Picked {
+    /// Position and line in the file of the next row, which stands at `line` of what is read.
+    fn place(&mut self, line: u64) -> (u64, u64) {
+        if self.current.is_none_or(|span| self.read == span.rows) {
+            self.current = self.spans.next();
+            self.read = 0;
+            self.first_line = line;
+        }
+        let Some(span) = self.current else { return (u64::MAX, 0) };
+        self.read += 1;
+        (span.ordinal + self.read - 1, span.line + line - self.first_line)
+    }
+}
+
+/// The rows that `wanted` asks for, if an index tells where they stand and it is worth while to go there.
+fn spans(
+    store: &Store,
+    file: &ExtractionFile,
+    [scope, version]: [&str; 2],
+    progress: &Progress,
+    mut wanted: impl FnMut(&Entry) -> bool,
+) -> Result<Option<Vec<Span>>, TaskError> {
+    let Some(mut index) = IndexReader::open(store, file, scope, version, progress)? else { return Ok(None) };
+    let (mut spans, mut rows) = (Vec::new(), 0);
+    while let Some(entry) = index.read()? {
+        if wanted(&entry) {
+            rows += entry.span.rows;
+            if rows > file.rows / MOST {
+                return Ok(None);
+            }
+            spans.push(entry.span);
+        }
+    }
+    Ok(Some(spans))
+}
+
 /// The source line of a row, for messages.
 pub fn source_line(file: &ExtractionFile, extraction_line: u64) -> u64 {
     file.lines.source_line(extraction_line)
 }
 
-fn changed(file: &ExtractionFile, error: &csv::Error) -> TaskError {
+/// The file is not the one that was sealed.
+pub(super) fn changed(path: &str, error: &dyn std::fmt::Display) -> TaskError {
     TaskError::failed(
-        &file.path,
+        path,
         format!("the extraction was changed or damaged since its export, nothing was written: {error}. Export again"),
     )
 }

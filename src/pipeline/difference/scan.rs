@@ -3,22 +3,16 @@
 use super::Scope;
 use super::keys::{Keys, Slot, flag};
 use super::rows::Rows;
+use super::seals::Seals;
 use crate::pipeline::TaskError;
+pub use crate::pipeline::index::key_digest;
+use crate::pipeline::index::{IndexReader, rows_version};
 use crate::pipeline::progress::Progress;
 use crate::store::Store;
-use crate::values::digest::Digest;
 use diesel::pg::{PgConnection, PgRowByRowLoadingMode};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Nullable, Text, Uuid as SqlUuid};
 use uuid::Uuid;
-
-/// Seeds digests of keys, so that they never pass for digests of anything else.
-const KEY_SEED: u64 = 0x006b_6579;
-
-/// The digest under which a key is kept.
-pub fn key_digest(key: &str) -> u128 {
-    Digest::of_fields(KEY_SEED, std::iter::once(key.as_bytes())).0
-}
 
 /// Reads the keys of all stored resources of the scope, with their digests.
 pub fn stored(connection: &mut PgConnection, scope: &mut Scope<'_>, rows: u64) -> Result<(), TaskError> {
@@ -63,8 +57,7 @@ pub fn stored(connection: &mut PgConnection, scope: &mut Scope<'_>, rows: u64) -
         }
         let digest = row.digest.map_or(0, |digest| digest.as_u128());
         let slot = scope.keys.insert(key_digest(&row.key), digest, row.id, flags);
-        // Less the stored sum: what the pairs add up to must come back to zero.
-        scope.keys.get_mut(slot).links = 0_u128.wrapping_sub(row.links_digest.map_or(0, |digest| digest.as_u128()));
+        scope.keys.get_mut(slot).expect_links(row.links_digest.map_or(0, |digest| digest.as_u128()));
     }
     scope.counters.stored = scope.keys.len() as u64;
     Ok(())
@@ -72,8 +65,25 @@ pub fn stored(connection: &mut PgConnection, scope: &mut Scope<'_>, rows: u64) -
 
 /// Reads the extraction once. Unchanged records need nothing but this pass: the digest of their raw columns is the
 /// stored one. All others are noted in `scope.look`.
-pub fn read(store: &Store, scope: &mut Scope<'_>, progress: &Progress) -> Result<(), TaskError> {
+///
+/// Where the export has left an index for this very mapping, it tells the same without the file, whose seal is proved
+/// beside.
+pub fn read(store: &Store, scope: &mut Scope<'_>, seals: &Seals, progress: &Progress) -> Result<(), TaskError> {
     let file = scope.file;
+    let version = rows_version(scope.mapper.version());
+    if let Some(mut index) = IndexReader::open(store, file, &scope.definition.name, &version, progress)? {
+        seals.prove(file);
+        while let Some(entry) = index.read()? {
+            // The export refuses more than 2^32 rows in a file.
+            let ordinal = u32::try_from(entry.span.ordinal).unwrap_or(u32::MAX);
+            scope.counters.read += 1;
+            match entry.key {
+                Some(key) => record(scope, key, entry.digest, ordinal, |_| entry.in_scope),
+                None => scope.look.set(ordinal),
+            }
+        }
+        return Ok(());
+    }
     let mut rows = Rows::verified(store, file, progress)?;
     while let Some(row) = rows.read()? {
         scope.counters.read += 1;
@@ -86,24 +96,28 @@ pub fn read(store: &Store, scope: &mut Scope<'_>, progress: &Progress) -> Result
                 continue;
             }
         };
-        let known = scope.keys.find(key);
-        if let Some(slot) = known {
-            let entry = scope.keys.get_mut(slot);
-            if !entry.has(flag::READ) && entry.digest == digest {
-                // The digest covers the columns that `where` reads, so the record is in scope as it was.
-                entry.set(flag::READ);
-                entry.ordinal = row.ordinal;
-                continue;
-            }
-        }
-        match scope.mapper.in_scope(row.values) {
-            Ok(true) => note(scope, known, key, digest, row.ordinal),
-            Ok(false) => scope.counters.out_of_scope += 1,
-            // What `where` stumbles over is rejected by the second pass, and its key protected.
-            Err(_) => note(scope, known, key, digest, row.ordinal),
-        }
+        // What `where` stumbles over is rejected by the second pass, and its key protected.
+        record(scope, key, digest, row.ordinal, |scope| !matches!(scope.mapper.in_scope(row.values), Ok(false)));
     }
     Ok(())
+}
+
+/// Takes a record in.
+fn record(scope: &mut Scope<'_>, key: u128, digest: u128, ordinal: u32, is_in_scope: impl FnOnce(&Scope<'_>) -> bool) {
+    let known = scope.keys.find(key);
+    if let Some(slot) = known {
+        let entry = scope.keys.get_mut(slot);
+        if !entry.has(flag::READ) && entry.digest == digest {
+            // The digest covers the columns that `where` reads, so the record is in scope as it was.
+            entry.set(flag::READ);
+            entry.ordinal = ordinal;
+            return;
+        }
+    }
+    match is_in_scope(scope) {
+        true => note(scope, known, key, digest, ordinal),
+        false => scope.counters.out_of_scope += 1,
+    }
 }
 
 /// Notes a record in scope that is new or differs, and finds out about records with the same key.

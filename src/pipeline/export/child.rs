@@ -1,7 +1,7 @@
 //! The child process: reads one connection, and nothing else.
 
 use super::message::{Answer, Limits, Message, News, Operation, Task};
-use super::writer::ExtractionWriter;
+use super::tables;
 use crate::connectors::{self, ConnectionError};
 use crate::store::Store;
 use nix::sys::prctl::set_pdeathsig;
@@ -17,7 +17,7 @@ const LONGEST_TASK: u64 = 64 << 20;
 
 /// Reads a task from `input`, does it, and writes progress and the answer to `output`. It ends with the process that
 /// asked. Meant for a process of its own: it sets limits that can't be taken back.
-pub fn serve(input: impl Read, mut output: impl Write) -> std::io::Result<()> {
+pub fn serve(input: impl Read, mut output: impl Write + Send) -> std::io::Result<()> {
     let message = match read_task(input) {
         Ok(task) => work(task, &mut output),
         Err(message) => Message::Error(ConnectionError::permanent("export-child", message)),
@@ -49,7 +49,7 @@ fn confine(limits: &Limits) -> nix::Result<()> {
 }
 
 /// A panic becomes an error with its place in our code. What it says may hold data of persons and is kept to itself.
-fn work(task: Task, output: &mut impl Write) -> Message {
+fn work(task: Task, output: &mut (impl Write + Send)) -> Message {
     static PANICKED_AT: Mutex<String> = Mutex::new(String::new());
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
@@ -67,7 +67,7 @@ fn work(task: Task, output: &mut impl Write) -> Message {
     }
 }
 
-fn perform(task: Task, output: &mut impl Write) -> Result<Answer, ConnectionError> {
+fn perform(task: Task, output: &mut (impl Write + Send)) -> Result<Answer, ConnectionError> {
     let request = &task.request;
     let Some(kind) = connectors::kind(&request.definition.kind) else {
         let message = format!("there is no kind {:?}", request.definition.kind);
@@ -76,20 +76,19 @@ fn perform(task: Task, output: &mut impl Write) -> Result<Answer, ConnectionErro
     match task.operation {
         Operation::Check => kind.check(request).map(Answer::Findings),
         Operation::Tables => kind.tables(request).map(Answer::Tables),
-        Operation::Export { store, prefix } => {
+        Operation::Export { store, prefix, readers, known } => {
             let store =
                 Store::at(&store).map_err(|error| ConnectionError::transient("extraction store", error.to_string()))?;
-            let mut sent = Instant::now();
-            let mut tell = |table: &str, rows: u64| {
-                if sent.elapsed() >= Duration::from_millis(100) {
-                    sent = Instant::now();
+            let told = Mutex::new((Instant::now(), output));
+            let tell = |table: &str, rows: u64| {
+                let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+                if told.0.elapsed() >= Duration::from_millis(100) {
+                    told.0 = Instant::now();
                     // Nobody reads any more: the server is gone, and we are about to be.
-                    let _ = send(output, &Message::Progress(News { table: table.to_owned(), rows }));
+                    let _ = send(told.1, &Message::Progress(News { table: table.to_owned(), rows }));
                 }
             };
-            let mut extraction = ExtractionWriter::new(store, &prefix, request, &mut tell);
-            kind.export(request, &mut extraction)?;
-            extraction.finish().map(Answer::Exported)
+            tables::export(kind, request, &store, &prefix, &readers, &known, &tell)
         }
     }
 }

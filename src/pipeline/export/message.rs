@@ -1,7 +1,8 @@
 //! What server and child process tell each other: one JSON object a line, through pipes.
 
 use crate::connectors::{ConnectionError, ConnectionRequest, Finding, TableSchema};
-use crate::model::extraction::ExtractionFile;
+use crate::model::extraction::{ExtractionFile, SourceSeal};
+use crate::pipeline::index::Readers;
 use crate::store::StoreLocation;
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +32,23 @@ pub(super) enum Operation {
     Export {
         store: StoreLocation,
         prefix: String,
+        /// Who will read what is written.
+        readers: Readers,
+        /// What was written last time.
+        known: Vec<Known>,
     },
+}
+
+/// A table as it was written last time.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Known {
+    /// `connection.table`.
+    pub(super) table: String,
+    /// What messages call its source.
+    pub(super) file: String,
+    pub(super) source: SourceSeal,
+    /// The objects that were written, with their lengths.
+    pub(super) objects: Vec<(String, u64)>,
 }
 
 /// What a child may use of this machine.
@@ -72,5 +89,9 @@ pub(super) struct News {
 pub(super) enum Answer {
     Findings(Vec<Finding>),
     Tables(Vec<TableSchema>),
-    Exported(Vec<ExtractionFile>),
+    Exported {
+        files: Vec<ExtractionFile>,
+        /// Tables whose source is still what it was: what was written of them last time holds.
+        unchanged: Vec<String>,
+    },
 }

@@ -1,9 +1,12 @@
 //! Writes an extraction: one CSV per table (UTF-8, RFC 4180, header, `\n`), sealed, with line map and profile.
 
 use super::profiler::Profiler;
+use super::sources::reading;
 use crate::connectors::{ConnectionError, ConnectionRequest, Extraction};
-use crate::model::extraction::{ExtractionFile, LineMap};
-use crate::store::{Store, StoreError, StoreWriter};
+use crate::model::extraction::{ExtractionFile, LineMap, SourceSeal};
+use crate::pipeline::index::{Indexer, Readers};
+use crate::store::{Sealed, Store, StoreError, StoreWriter};
+use csv::StringRecord;
 use std::io::Write;
 
 /// How many rows pass between two looks at the clock.
@@ -14,7 +17,9 @@ pub(super) struct ExtractionWriter<'a> {
     store: Store,
     prefix: &'a str,
     request: &'a ConnectionRequest,
-    tell: &'a mut dyn FnMut(&str, u64),
+    readers: &'a Readers,
+    /// Hears of progress, and says when it is no use to go on.
+    tell: &'a dyn Fn(&str, u64) -> Result<(), ConnectionError>,
     table: Option<TableWriter>,
     /// Tables of pairs that were begun with the current table or one before it.
     pairs: Vec<TableWriter>,
@@ -27,15 +32,16 @@ impl<'a> ExtractionWriter<'a> {
         store: Store,
         prefix: &'a str,
         request: &'a ConnectionRequest,
-        tell: &'a mut dyn FnMut(&str, u64),
+        readers: &'a Readers,
+        tell: &'a dyn Fn(&str, u64) -> Result<(), ConnectionError>,
     ) -> Self {
-        Self { store, prefix, request, tell, table: None, pairs: Vec::new(), files: Vec::new(), begun: 0 }
+        Self { store, prefix, request, readers, tell, table: None, pairs: Vec::new(), files: Vec::new(), begun: 0 }
     }
 
     /// Seals everything. Every table of the request must have been read.
     pub(super) fn finish(mut self) -> Result<Vec<ExtractionFile>, ConnectionError> {
-        let open = self.table.take().into_iter().chain(std::mem::take(&mut self.pairs));
-        for table in open.collect::<Vec<_>>() {
+        self.seal_current()?;
+        for table in std::mem::take(&mut self.pairs) {
             self.files.push(table.seal()?);
         }
         for table in &self.request.definition.tables {
@@ -47,6 +53,13 @@ impl<'a> ExtractionWriter<'a> {
         Ok(self.files)
     }
 
+    fn seal_current(&mut self) -> Result<(), ConnectionError> {
+        if let Some(table) = self.table.take() {
+            self.files.push(table.seal()?);
+        }
+        Ok(())
+    }
+
     fn open(&mut self, table: &str, source_file: &str, columns: &[String]) -> Result<TableWriter, ConnectionError> {
         let source_table = self.request.source(table).0;
         let is_open = |other: &TableWriter| other.file.source_table == source_table;
@@ -55,15 +68,13 @@ impl<'a> ExtractionWriter<'a> {
         }
         let path = format!("{}-{:02}-{}.csv", self.prefix, self.begun, plain(table));
         self.begun += 1;
-        TableWriter::begin(&self.store, path, source_table, source_file, columns)
+        TableWriter::begin(&self.store, self.readers, path, source_table, source_file, columns)
     }
 }
 
 impl Extraction for ExtractionWriter<'_> {
     fn begin(&mut self, table: &str, source_file: &str, columns: &[String]) -> Result<(), ConnectionError> {
-        if let Some(before) = self.table.take() {
-            self.files.push(before.seal()?);
-        }
+        self.seal_current()?;
         let begun = self.open(table, source_file, columns)?;
         self.table = Some(begun);
         // A table of pairs is there even if no row has a value: no pairs is something else than no answer.
@@ -81,9 +92,19 @@ impl Extraction for ExtractionWriter<'_> {
         };
         table.row(line, values)?;
         if table.file.rows.is_multiple_of(TELL_EVERY) {
-            (self.tell)(&table.file.source_table, table.file.rows);
+            (self.tell)(&table.file.source_table, table.file.rows)?;
         }
         Ok(())
+    }
+
+    fn was_read_from(&mut self, source: Sealed) {
+        let Some(table) = &mut self.table else { return };
+        let reading = reading(self.request, self.readers, &table.file.source_table, &table.file.source_file);
+        let seal = SourceSeal { sha256: source.sha256, bytes: source.bytes, reading };
+        let pairs = format!("{}.", table.file.source_table);
+        let of_table = self.pairs.iter_mut().filter(|open| open.file.source_table.starts_with(&pairs));
+        of_table.for_each(|open| open.file.source = Some(seal.clone()));
+        table.file.source = Some(seal);
     }
 
     fn pair(
@@ -112,14 +133,18 @@ struct TableWriter {
     object: StoreWriter,
     file: ExtractionFile,
     profiler: Profiler,
+    indexers: Vec<Indexer>,
     /// The line of the extraction that the next row starts in.
     line: u64,
     row: Vec<u8>,
+    /// The row's values as prepare will read them.
+    values: StringRecord,
 }
 
 impl TableWriter {
     fn begin(
         store: &Store,
+        readers: &Readers,
         path: String,
         source_table: String,
         source_file: &str,
@@ -136,8 +161,18 @@ impl TableWriter {
             header: columns.to_vec(),
             lines: LineMap::default(),
             profile: Default::default(),
+            indexes: Vec::new(),
+            source: None,
         };
-        let mut begun = Self { object, file, profiler: Profiler::new(columns), line: 1, row: Vec::new() };
+        let mut begun = Self {
+            object,
+            file,
+            profiler: Profiler::new(columns),
+            indexers: Vec::new(),
+            line: 1,
+            row: Vec::new(),
+            values: StringRecord::new(),
+        };
         if columns.is_empty() {
             let message = "has no columns; map at least one";
             return Err(ConnectionError::permanent(&begun.file.source_table, message));
@@ -146,17 +181,26 @@ impl TableWriter {
             begun.field(position, column.as_bytes());
         }
         begun.end_record()?;
+        let start = [begun.object.bytes(), begun.line];
+        let ExtractionFile { source_table, path, header, .. } = &begun.file;
+        begun.indexers = Indexer::all(readers, store, source_table, path, header, start).map_err(store_failed)?;
         Ok(begun)
     }
 
     fn row(&mut self, line: Option<u64>, values: &mut dyn Iterator<Item = &[u8]>) -> Result<(), ConnectionError> {
         let width = self.file.header.len();
         self.profiler.begin_row();
+        self.values.clear();
         let mut position = 0;
+        let mut is_text = true;
         for value in values {
             if position < width {
                 self.field(position, value);
                 self.profiler.value(position, value);
+                match std::str::from_utf8(value) {
+                    Ok(text) => self.values.push_field(text),
+                    Err(_) => is_text = false,
+                }
             }
             position += 1;
         }
@@ -165,13 +209,24 @@ impl TableWriter {
             let message = format!("this row has {position} values, but there are {width} columns");
             return Err(ConnectionError::permanent(format!("{}, line {at}", self.file.source_file), message));
         }
-        if std::str::from_utf8(&self.row).is_err() {
+        if !is_text {
             let message = "a value of this row is no UTF-8; if it is binary, say so in the mapping";
             return Err(ConnectionError::permanent(format!("{}, line {at}", self.file.source_file), message));
         }
         self.file.lines.note(self.line, at);
         self.file.rows += 1;
-        self.end_record()
+        let (bytes, line) = (self.row.len() as u64 + 1, self.line);
+        self.end_record()?;
+        let lines = self.line - line;
+        let mut failed = Ok(());
+        self.indexers.retain_mut(|indexer| match indexer.row(&self.values, bytes, lines) {
+            Ok(is_worth_it) => is_worth_it,
+            Err(error) => {
+                failed = Err(store_failed(error));
+                true
+            }
+        });
+        failed
     }
 
     fn field(&mut self, position: usize, value: &[u8]) {
@@ -208,7 +263,8 @@ impl TableWriter {
     fn seal(self) -> Result<ExtractionFile, ConnectionError> {
         let sealed = self.object.finish().map_err(|error: StoreError| store_failed(error))?;
         let profile = self.profiler.finish(self.file.rows);
-        Ok(ExtractionFile { sha256: sealed.sha256, bytes: sealed.bytes, profile, ..self.file })
+        let indexes = self.indexers.into_iter().map(Indexer::seal).collect::<Result<_, _>>().map_err(store_failed)?;
+        Ok(ExtractionFile { sha256: sealed.sha256, bytes: sealed.bytes, profile, indexes, ..self.file })
     }
 }
 

@@ -1,6 +1,8 @@
 //! Writes what became of a batch of persons: new ones, changed ones with their history, deleted ones.
 
 use crate::db::copy::{RowBuffer, copy_rows};
+use crate::model::connector::ConnectorId;
+use crate::model::snapshot;
 use crate::pipeline::TaskError;
 use crate::pipeline::authority::{Fate, Person};
 use crate::schema::persons;
@@ -90,6 +92,11 @@ impl Writing {
 
     /// Writes the batch.
     pub fn write(self, connection: &mut PgConnection) -> Result<(), TaskError> {
+        #[derive(QueryableByName)]
+        struct Whose {
+            #[diesel(sql_type = Integer)]
+            connector_id: i32,
+        }
         if !self.new.is_empty() {
             copy_rows(connection, persons::table, self.new)?;
         }
@@ -123,6 +130,13 @@ impl Writing {
         )
         .bind::<Integer, _>(self.run)
         .execute(connection)?;
+        let theirs: Vec<Whose> = diesel::sql_query(
+            "select distinct e.connector_id from resources r join entity_types e on e.id = r.entity_type_id
+              where r.person_id in (select id from person_updates where deleted)",
+        )
+        .load(connection)?;
+        let theirs: Vec<ConnectorId> = theirs.into_iter().map(|whose| ConnectorId(whose.connector_id)).collect();
+        snapshot::touch(connection, &theirs)?;
         // Whom a user fed is part of what it was: of other connectors, too, it gets a new version.
         diesel::sql_query(
             "insert into resources_history (id, person_id, entity_type_id, run_id, line, ended_by_run_id, valid_from,

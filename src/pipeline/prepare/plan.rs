@@ -7,12 +7,16 @@ use crate::model::counters::{AssociationCounters, EntityTypeCounters};
 use crate::model::entity_type::Represents;
 use crate::model::extraction::{self, ExtractionFile, ExtractionId};
 use crate::model::run::{self, Run};
+use crate::model::snapshot::{self as snapshots, Snapshot};
 use crate::model::{association, configuration, entity_type};
 use crate::pipeline::TaskError;
 use crate::pipeline::difference::keys::Keys;
 use crate::pipeline::difference::pairs::{Association, Source};
-use crate::pipeline::difference::{Rowset, Scope};
+use crate::pipeline::difference::{Rowset, Scope, scan, snapshot};
+use crate::pipeline::index::columns_of;
 use crate::pipeline::mapping::Mapper;
+use crate::pipeline::progress::Progress;
+use crate::store::Store;
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
@@ -31,6 +35,7 @@ pub struct Plan {
     pub entity_types: BTreeMap<String, i32>,
     /// Associations' ids by name.
     pub associations: BTreeMap<String, i32>,
+    snapshot: Option<Snapshot>,
     files: Vec<ExtractionFile>,
     before: Vec<ExtractionFile>,
 }
@@ -43,6 +48,7 @@ impl Plan {
         let run = run::by_id(connection, claim.run)?.ok_or_else(|| missing("the run"))?;
         let connector =
             connector::by_id(connection, run.connector_id)?.ok_or_else(|| missing("the run's connector"))?;
+        let snapshot = snapshots::holding(connection, &connector, run.configuration_version)?;
         let document = configuration::version(connection, connector.id, run.configuration_version)?.document;
         let settings = document::settings_in_force(connection)?;
         let definition = document::connector_under(&document, &settings)
@@ -61,6 +67,7 @@ impl Plan {
             definition,
             entity_types: entity_types.into_iter().map(|(name, id)| (name, id.0)).collect(),
             associations: associations.into_iter().map(|(name, id)| (name, id.0)).collect(),
+            snapshot,
             files,
             before,
         })
@@ -82,9 +89,7 @@ impl Plan {
             let Some(&id) = self.entity_types.get(&definition.name) else { continue };
             let file = self.file(&definition.source.0)?;
             // A column with several values has left the export as pairs: it is not in this file.
-            let columns: Vec<_> =
-                self.definition.associations.iter().filter(|one| one.cardinality.is_single_valued()).collect();
-            let mapper = Mapper::new(definition, &columns, &file.header)
+            let mapper = Mapper::new(definition, &columns_of(&self.definition.associations), &file.header)
                 .map_err(|error| TaskError::failed(&file.source_file, error.to_string()))?;
             let partition = format!("resources_{id}");
             let empty = !exists(connection, &partition)?;
@@ -167,7 +172,6 @@ impl Plan {
                 scopes[from].owns_pairs = true;
             }
             let empty = !exists(connection, &format!("links_{id}"))?;
-            let stored = if empty { 0 } else { count_links(connection, id)? };
             associations.push(Association {
                 id,
                 definition,
@@ -175,14 +179,35 @@ impl Plan {
                 to,
                 source,
                 empty,
-                counters: AssociationCounters {
-                    name: definition.name.clone(),
-                    stored,
-                    ..AssociationCounters::default()
-                },
+                counters: AssociationCounters { name: definition.name.clone(), ..AssociationCounters::default() },
             });
         }
         Ok(associations)
+    }
+
+    /// Reads what is stored: from the snapshot if one holds, else from the database. Says from which.
+    pub fn stored(
+        &self,
+        connection: &mut PgConnection,
+        store: &Store,
+        scopes: &mut [Scope<'_>],
+        associations: &mut [Association<'_>],
+        progress: &Progress,
+    ) -> Result<Option<&Snapshot>, TaskError> {
+        if let Some(snapshot) = &self.snapshot {
+            progress.begin("Reading what was left by the last run", 0);
+            if snapshot::restore(store, snapshot, scopes, associations, progress)? {
+                return Ok(Some(snapshot));
+            }
+        }
+        for scope in scopes {
+            progress.begin(format!("Reading what is stored: {}", scope.definition.title()), 0);
+            scan::stored(connection, scope, scope.file.rows)?;
+        }
+        for association in associations.iter_mut().filter(|association| !association.empty) {
+            association.counters.stored = count_links(connection, association.id)?;
+        }
+        Ok(None)
     }
 
     /// Rows of each table in the last applied extraction and now.

@@ -3,7 +3,7 @@
 //! the run and heal, sets have no order, another mapping of the same values changes nothing.
 //! `HISTORIES_SEED` repeats an earlier test.
 
-use super::stored::{assert_figures, count, lines, report, rows, run};
+use super::stored::{assert_figures, assert_snapshots_hold, count, execute, lines, report, rows, run};
 use crate::support::program::Program;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -590,6 +590,13 @@ fn history(seed: u64) {
                 step(&muster, &mut world, &feed, &format!("seed {seed}\n{story}"));
             }
             _ => {}
+        }
+        // What the run left is what is stored; and whoever finds nothing left behind does the same.
+        let holding = assert_snapshots_hold(&muster, &story);
+        assert_eq!(holding, 1, "{story}");
+        if dice.below(3) == 0 {
+            writeln!(story, "   without a snapshot").unwrap();
+            execute(&muster, "delete from snapshots");
         }
         dice.edit(&mut feed);
     }

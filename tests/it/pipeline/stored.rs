@@ -3,6 +3,8 @@
 use crate::support::program::{Program, Ran};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
+use muster::model::{connector, snapshot};
+use muster::pipeline::index::key_digest;
 use serde_json::Value;
 
 /// Every row that a run may write or delete, each with the transaction that wrote it: the same list twice means that
@@ -68,6 +70,12 @@ pub fn lines(muster: &Program, question: &str) -> Vec<String> {
     lines.into_iter().map(|line| line.line).collect()
 }
 
+/// Writes to the database behind the program's back.
+pub fn execute(muster: &Program, statement: &str) {
+    use diesel::connection::SimpleConnection;
+    muster.database.connect().batch_execute(statement).unwrap();
+}
+
 /// The one number that a question answers with.
 pub fn count(muster: &Program, question: &str) -> i64 {
     lines(muster, &format!("select ({question})::text")).remove(0).parse().unwrap()
@@ -106,4 +114,89 @@ pub fn assert_figures(report: &Value, list: &str, name: &str, expected: &[(&str,
         let wanted = expected.iter().find(|(name, _)| name == figure).map_or(0, |(_, value)| *value);
         assert_eq!(value.as_u64(), Some(wanted), "{figure} of {name} in {found}");
     }
+}
+
+/// What of the snapshots that hold does not say what is stored: nothing, ever. Tells how many hold.
+#[track_caller]
+pub fn assert_snapshots_hold(muster: &Program, context: &str) -> usize {
+    let connection = &mut muster.database.connect();
+    let mut holding = 0;
+    for connector in connector::list(connection).unwrap() {
+        let version = connector.configuration_version;
+        let Some(snapshot) = snapshot::holding(connection, &connector, version).unwrap() else { continue };
+        holding += 1;
+        let content = std::fs::read(muster.folder.path().join("store").join(&snapshot.path)).unwrap();
+        let told = told(&content);
+        let stored = lines(
+            muster,
+            &format!(
+                "select 'entity type ' || e.id || ' ' || coalesce(string_agg(format('%s %s %s %s %s', r.id, r.key,
+                          coalesce(r.digest::text, '-'), coalesce(r.links_digest::text, '-'), r.person_id is null),
+                          E'\t' order by r.id) filter (where r.id is not null), '')
+                   from entity_types e left join resources r on r.entity_type_id = e.id
+                  where e.connector_id = {id} and not e.retired group by e.id
+                 union all
+                 select 'association ' || a.id || ' ' || count(l.from_id)
+                   from associations a left join links l on l.association_id = a.id
+                  where a.connector_id = {id} and not a.retired group by a.id",
+                id = connector.id
+            ),
+        );
+        // A snapshot knows keys by their digests alone.
+        let stored: Vec<String> = stored.iter().map(|line| with_digests(line)).collect();
+        assert_eq!(told, stored, "{context}");
+    }
+    holding
+}
+
+fn with_digests(line: &str) -> String {
+    let Some(rest) = line.strip_prefix("entity type ") else { return line.to_owned() };
+    let (id, rows) = rest.split_once(' ').unwrap();
+    let row = |row: &str| {
+        let fields: Vec<&str> = row.split(' ').collect();
+        let digest = |field: &str| match field {
+            "-" => "-".to_owned(),
+            field => format!("{:032x}", field.parse::<uuid::Uuid>().unwrap().as_u128()),
+        };
+        let key = key_digest(fields[1]);
+        format!("{} {key:032x} {} {} {}", fields[0], digest(fields[2]), digest(fields[3]), fields[4])
+    };
+    let rows: Vec<String> = rows.split('\t').filter(|row| !row.is_empty()).map(row).collect();
+    format!("entity type {id} {}", rows.join("\t"))
+}
+
+/// A snapshot's content, as the lines of [`assert_snapshots_hold`].
+fn told(content: &[u8]) -> Vec<String> {
+    let mut rest = content.strip_prefix(b"MUSTSNP1").unwrap();
+    let mut take = |count: usize| {
+        let (taken, after) = rest.split_at(count);
+        rest = after;
+        taken.to_vec()
+    };
+    let mut number = |bytes: usize| {
+        let mut wide = [0; 16];
+        wide[..bytes].copy_from_slice(&take(bytes));
+        u128::from_le_bytes(wide)
+    };
+    let (entity_types, associations) = (number(4), number(4));
+    let mut lines = Vec::new();
+    for _ in 0..entity_types {
+        let (id, keys) = (number(4), number(8));
+        let mut rows: Vec<(u128, String)> = Vec::new();
+        for _ in 0..keys {
+            let [key, digest, links, id, flags] = [16, 16, 16, 8, 1].map(&mut number);
+            let known =
+                |flag: u128, digest: u128| if flags & flag == 0 { format!("{digest:032x}") } else { "-".into() };
+            let nobody = if flags & 4 == 0 { "f" } else { "t" };
+            rows.push((id, format!("{id} {key:032x} {} {} {nobody}", known(1, digest), known(2, links))));
+        }
+        rows.sort();
+        let rows: Vec<String> = rows.into_iter().map(|(_, row)| row).collect();
+        lines.push(format!("entity type {id} {}", rows.join("\t")));
+    }
+    for _ in 0..associations {
+        lines.push(format!("association {} {}", number(4), number(8)));
+    }
+    lines.sort();
+    lines
 }

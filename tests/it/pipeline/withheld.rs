@@ -257,7 +257,8 @@ fn an_approval_does_not_cover_what_was_not_seen() {
         .database
         .connect()
         .batch_execute(
-            "update resources set digest = null, attributes = attributes || '{\"mail\": \"x\"}' where key = '1001'",
+            "update resources set digest = null, attributes = attributes || '{\"mail\": \"x\"}' where key = '1001';
+             update connectors set touched = touched + 1",
         )
         .unwrap();
     let (code, report) = works.report(&without("2", &["delete,key=1055"], &[]));

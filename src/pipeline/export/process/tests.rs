@@ -135,6 +135,6 @@ fn progress_is_heard_in_order() {
         heard.extend(news.map(|news| (news.table, news.rows)));
         Ok(())
     });
-    assert!(matches!(answer, Ok(Answer::Exported(_))));
+    assert!(matches!(answer, Ok(Answer::Exported { .. })));
     assert_eq!(heard, [("feed.people".to_owned(), 1024), ("feed.people".to_owned(), 2048)]);
 }

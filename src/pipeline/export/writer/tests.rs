@@ -1,5 +1,10 @@
 use super::*;
 use crate::connectors::PairColumn;
+use crate::pipeline::index::{
+    IndexReader, Span, key_digest, owner_digest, pair_digest, pair_seed, pairs_version, rows_version,
+};
+use crate::pipeline::mapping::Mapper;
+use crate::pipeline::progress::Progress;
 use crate::store::{Sealed, StoreLocation};
 use proptest::prelude::*;
 use serde_json::json;
@@ -30,8 +35,8 @@ fn names(count: usize) -> Vec<String> {
 /// Writes rows, each so many source lines after the one before.
 fn write(store: &Store, rows: &[(u64, Vec<String>)], width: usize) -> Result<ExtractionFile, ConnectionError> {
     let request = request(&[]);
-    let mut tell = |_: &str, _: u64| {};
-    let mut writer = ExtractionWriter::new(store.clone(), "test/00", &request, &mut tell);
+    let (readers, tell) = (Readers::default(), |_: &str, _: u64| Ok(()));
+    let mut writer = ExtractionWriter::new(store.clone(), "test/00", &request, &readers, &tell);
     writer.begin("people", "people.csv", &names(width))?;
     let mut line = 1;
     for (lines, row) in rows {
@@ -39,6 +44,74 @@ fn write(store: &Store, rows: &[(u64, Vec<String>)], width: usize) -> Result<Ext
         writer.row(Some(line), &mut row.iter().map(String::as_bytes))?;
     }
     Ok(writer.finish()?.remove(0))
+}
+
+fn readers() -> Readers {
+    serde_json::from_value(json!({
+        "entity_types": [{
+            "name": "person", "source": "feed.people", "where": "row.b != 'gone'",
+            "property": [{"name": "key", "column": "a", "key": true}, {"name": "other", "column": "b"}]
+        }],
+        "associations": [{
+            "name": "friend", "from": "person", "to": "person", "source": "feed.people", "from_column": "a",
+            "to_column": "c", "cardinality": "many_to_many"
+        }]
+    }))
+    .unwrap()
+}
+
+proptest! {
+    #[test]
+    fn an_index_says_what_reading_the_file_would_tell(
+        rows in prop::collection::vec(("[ab\n, ]{0,2}", prop_oneof![Just("gone".to_owned()), "[\"x\n]{0,2}"], "[a-c]?"), 0..30)
+    ) {
+        let (_folder, store) = store();
+        let (request, readers, tell) = (request(&[]), readers(), |_: &str, _: u64| Ok(()));
+        let mut writer = ExtractionWriter::new(store.clone(), "test/00", &request, &readers, &tell);
+        let header = ["a", "b", "c"].map(str::to_owned);
+        writer.begin("people", "people.csv", &header).unwrap();
+        for (a, b, c) in &rows {
+            writer.row(None, &mut [a, b, c].into_iter().map(|value| value.as_bytes())).unwrap();
+        }
+        let file = writer.finish().unwrap().remove(0);
+        let (person, friend) = (&readers.entity_types[0], &readers.associations[0]);
+        let mapper = Mapper::new(person, &[], &header).unwrap();
+        let progress = Progress::default();
+        let open = |scope: &str, version: &str| IndexReader::open(&store, &file, scope, version, &progress).unwrap();
+        let mut people = open("person", &rows_version(mapper.version())).unwrap();
+        let mut friends = open("friend", &pairs_version(friend, person, [0, 2])).unwrap();
+        prop_assert!(open("person", &rows_version(mapper.version() + 1)).is_none(), "another mapping");
+        prop_assert!(open("friend", &pairs_version(friend, person, [0, 1])).is_none(), "another column");
+
+        let content = std::io::read_to_string(store.reader(&file.path).unwrap()).unwrap();
+        let mut reader = csv::Reader::from_reader(content.as_bytes());
+        let records: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+        let key = crate::pipeline::mapping::key_of(person).unwrap();
+        let piece = |span: Span| &content[span.offset as usize..(span.offset + span.bytes) as usize];
+        for record in &records {
+            let entry = people.read().unwrap().unwrap();
+            prop_assert_eq!(entry.key, mapper.key(record).unwrap().map(|key| key_digest(&key)));
+            prop_assert_eq!(entry.digest, mapper.digest(record).0.max(1));
+            prop_assert_eq!(entry.in_scope, mapper.in_scope(record).unwrap());
+            prop_assert_eq!(entry.span.line, record.position().unwrap().line());
+            prop_assert_eq!(entry.span.offset, record.position().unwrap().byte());
+            let mut alone = csv::ReaderBuilder::new().has_headers(false).from_reader(piece(entry.span).as_bytes());
+            prop_assert_eq!(&alone.records().next().unwrap().unwrap(), record);
+        }
+        prop_assert!(people.read().unwrap().is_none());
+        let mut left = records.as_slice();
+        while let Some(pairs) = friends.read().unwrap() {
+            let (these, rest) = left.split_at(pairs.span.rows as usize);
+            let sum = these.iter().map(|row| pair_digest(pair_seed(friend), &row[2])).fold(0, u128::wrapping_add);
+            prop_assert_eq!(pairs.digest, sum);
+            prop_assert_eq!(pairs.key, owner_digest(&key, &these[0][0]));
+            prop_assert!(these.iter().all(|row| row[0] == these[0][0]));
+            prop_assert_eq!(pairs.span.offset, these[0].position().unwrap().byte());
+            prop_assert!(rest.first().is_none_or(|next| next[0] != these[0][0]));
+            left = rest;
+        }
+        prop_assert!(left.is_empty());
+    }
 }
 
 fn sealed(file: &ExtractionFile) -> Sealed {
@@ -105,8 +178,8 @@ fn pairs_leave_beside_their_table_even_if_there_are_none() {
     let (_folder, store) = store();
     let pair = |column: &str| PairColumn { key_column: "id".into(), column: column.into(), separator: None };
     let request = request(&[pair("member"), pair("owner")]);
-    let mut tell = |_: &str, _: u64| {};
-    let mut writer = ExtractionWriter::new(store.clone(), "test/00", &request, &mut tell);
+    let (readers, tell) = (Readers::default(), |_: &str, _: u64| Ok(()));
+    let mut writer = ExtractionWriter::new(store.clone(), "test/00", &request, &readers, &tell);
     writer.begin("people", "the directory", &names(2)).unwrap();
     writer.row(None, &mut [&b"1"[..], b"a"].into_iter()).unwrap();
     writer.pair("people.member", ["id", "member"], Some(7), [b"1", b"uid=a,dc=example"]).unwrap();
@@ -124,8 +197,8 @@ fn pairs_leave_beside_their_table_even_if_there_are_none() {
 fn a_table_that_was_not_read_or_read_wrongly_fails_the_export() {
     let (_folder, store) = store();
     let request = request(&[]);
-    let mut tell = |_: &str, _: u64| {};
-    let writer = ExtractionWriter::new(store.clone(), "test/00", &request, &mut tell);
+    let (readers, tell) = (Readers::default(), |_: &str, _: u64| Ok(()));
+    let writer = ExtractionWriter::new(store.clone(), "test/00", &request, &readers, &tell);
     assert!(writer.finish().unwrap_err().message.contains("was not read"));
     let error = write(&store, &[(1, vec!["1".into()])], 2).unwrap_err();
     assert_eq!(error.place, "people.csv, line 2");
