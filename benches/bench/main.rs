@@ -38,19 +38,23 @@ use yardstick::Yardstick;
 pub enum Load {
     /// Day 1, into an empty store.
     First,
-    /// Day 1 again.
+    /// Day 1 again, with two rows of each file in each other's place: not a byte can be taken for granted, and nothing
+    /// has changed.
     NoChange,
+    /// The very same files again.
+    Identical,
     /// Day 2.
     Delta,
 }
 
 impl Load {
-    const ALL: [Load; 3] = [Load::First, Load::NoChange, Load::Delta];
+    const ALL: [Load; 4] = [Load::First, Load::NoChange, Load::Identical, Load::Delta];
 
     fn name(self) -> &'static str {
         match self {
             Load::First => "first",
             Load::NoChange => "nochange",
+            Load::Identical => "identical",
             Load::Delta => "delta",
         }
     }
@@ -58,15 +62,22 @@ impl Load {
     /// The folder of the feed that is loaded.
     fn day(self) -> &'static str {
         match self {
-            Load::First | Load::NoChange => "day1",
+            Load::First => "day1",
+            Load::NoChange | Load::Identical => "day1swapped",
             Load::Delta => "day2",
         }
+    }
+
+    /// The yardstick's load that it is measured by: hand-written SQL does the same work for the same rows, whether it has
+    /// seen the files or not.
+    fn yardstick(self) -> Self {
+        if self == Load::Identical { Load::NoChange } else { self }
     }
 
     fn expected(self, feed: &Expected) -> &Outcome {
         match self {
             Load::First => &feed.first,
-            Load::NoChange => &feed.nochange,
+            Load::NoChange | Load::Identical => &feed.nochange,
             Load::Delta => &feed.delta,
         }
     }
@@ -119,7 +130,7 @@ fn run() -> Result<bool> {
 fn measure_yardstick(turn: &str, server: &Server, folder: &Path, feed: &Expected, report: &mut Report) -> Result<bool> {
     let mut right = true;
     let yardstick = Yardstick::set_up(server)?;
-    for load in Load::ALL {
+    for load in Load::ALL.into_iter().filter(|load| load.yardstick() == *load) {
         let (measured, counted) = yardstick.run(&folder.join(load.day()))?;
         eprintln!("{turn} yardstick {}: {:.2} s", load.name(), measured.seconds);
         right &= check::yardstick(load.expected(feed), &counted);

@@ -28,7 +28,7 @@ impl Report {
         for &subject in &subjects {
             for load in Load::ALL {
                 let muster = self.of(subject, load).map(|measured| measured.seconds);
-                let yardstick = self.of("yardstick", load).map(|measured| measured.seconds);
+                let yardstick = self.of("yardstick", load.yardstick()).map(|measured| measured.seconds);
                 if let Some(ratio) = median(muster.zip(yardstick).map(|(muster, yardstick)| muster / yardstick)) {
                     println!("ratio {subject} {} {ratio:.2}", load.name());
                 }

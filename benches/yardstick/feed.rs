@@ -7,6 +7,7 @@
 //!                orgs.csv          one for 200 users, each but the first with its parent
 //!                groups.csv        one for 100 users
 //!                memberships.csv   five for each user
+//! day1swapped/   day 1, with the first two rows of each file in each other's place
 //! expected.json  what a correct run finds, in the words of a run's JSON
 //! ```
 //!
@@ -25,7 +26,7 @@ mod names;
 mod rows;
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use csv::{Terminator, Writer, WriterBuilder};
@@ -37,7 +38,7 @@ use fate::{Fate, Fates};
 use rows::{Shape, User};
 
 /// Raised whenever the same users and seed give other files: a feed of another edition is written anew.
-const EDITION: u64 = 1;
+const EDITION: u64 = 2;
 
 /// With fewer users, day 2 would lack rows of some kinds.
 const FEWEST_USERS: u64 = 1_000;
@@ -68,9 +69,32 @@ pub fn write(folder: &Path, users: u64, seed: u64) -> io::Result<Expected> {
     let [day1, day2] = &days;
     let user_tally = write_users(day1, day2, shape)?;
     let membership_tally = write_memberships(day1, day2, shape)?;
+    for name in ["users.csv", "orgs.csv", "groups.csv", "memberships.csv"] {
+        write_swapped(&day1.join(name), &folder.join("day1swapped"), name)?;
+    }
     let expected = Expected::new(EDITION, shape, &user_tally, &membership_tally);
     expected.write(&summary)?;
     Ok(expected)
+}
+
+/// The same rows, the first two in each other's place.
+fn write_swapped(original: &Path, folder: &Path, name: &str) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let mut rows = csv::Reader::from_path(original)?.into_byte_records();
+    let mut starts = Vec::new();
+    for _ in 0..3 {
+        let row = rows.next().ok_or(io::ErrorKind::UnexpectedEof)??;
+        starts.push(row.position().map_or(0, csv::Position::byte));
+    }
+    let mut original = File::open(original)?;
+    let mut swapped = BufWriter::new(File::create(folder.join(name))?);
+    for (from, to) in [(0, starts[0]), (starts[1], starts[2]), (starts[0], starts[1])] {
+        original.seek(SeekFrom::Start(from))?;
+        io::copy(&mut Read::by_ref(&mut original).take(to - from), &mut swapped)?;
+    }
+    original.seek(SeekFrom::Start(starts[2]))?;
+    io::copy(&mut original, &mut swapped)?;
+    swapped.flush()
 }
 
 fn create(day: &Path, name: &str, header: &[&str]) -> io::Result<Writer<BufWriter<File>>> {
