@@ -8,6 +8,7 @@ pub mod admission;
 pub mod assets;
 pub mod causes;
 pub mod charts;
+pub mod consequences;
 pub mod csv;
 pub mod diff;
 pub mod elements;

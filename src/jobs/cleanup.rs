@@ -16,6 +16,7 @@ const EVERY: Duration = Duration::from_secs(3600);
 const MONTHS_AHEAD: u32 = 3;
 const SIGN_IN_FAILURES: TimeDelta = TimeDelta::days(1);
 const SLOTS: TimeDelta = TimeDelta::days(90);
+const LEFT_OUT: TimeDelta = TimeDelta::days(90);
 
 /// Why cleaning up stopped half-way; the next time goes on.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +42,7 @@ pub fn clean(conn: &mut DbConnection, store: &Store, now: DateTime<Utc>) -> Resu
     purge::sessions(conn, now)?;
     purge::sign_in_failures(conn, now - SIGN_IN_FAILURES)?;
     job_slot::purge(conn, now - SLOTS)?;
+    purge::left_out(conn, now - LEFT_OUT)?;
     for schema in purge::pending_schemas(conn)? {
         tracing::info!(schema, "dropped what an unfinished preparation had left");
     }

@@ -162,15 +162,22 @@ pub fn standing(conn: &mut PgConnection) -> QueryResult<Vec<(String, i64)>> {
     Ok(rows.into_iter().map(|row| (row.name, row.count)).collect())
 }
 
-/// What became of the holds that stood when a run was prepared: its holds with `withheld` or `over`.
-pub fn of_run(conn: &mut PgConnection, run: RunId, limit: i64) -> QueryResult<Vec<(i64, String)>> {
-    use crate::schema::run_holds;
-    run_holds::table
-        .filter(run_holds::run_id.eq(run.0))
-        .order((run_holds::outcome, run_holds::hold_id))
-        .select((run_holds::hold_id, run_holds::outcome))
-        .limit(limit)
-        .load(conn)
+/// What became of the holds that stood when a run was prepared: how many left something out, and how many are over.
+pub fn of_run(conn: &mut PgConnection, run: RunId) -> QueryResult<(i64, i64)> {
+    #[derive(QueryableByName)]
+    struct Outcomes {
+        #[diesel(sql_type = BigInt)]
+        withheld: i64,
+        #[diesel(sql_type = BigInt)]
+        over: i64,
+    }
+    let outcomes: Outcomes = diesel::sql_query(
+        "select count(*) filter (where outcome = 'withheld') as withheld, count(*) filter (where outcome = 'over') as over
+           from run_holds where run_id = $1",
+    )
+    .bind::<Integer, _>(run.0)
+    .get_result(conn)?;
+    Ok((outcomes.withheld, outcomes.over))
 }
 
 /// Remembers that these changes are to be left out. Set-wise.

@@ -17,6 +17,19 @@ pub fn sign_in_failures(conn: &mut PgConnection, moment: DateTime<Utc>) -> Query
     diesel::delete(sign_in_failures::table.filter(sign_in_failures::at.lt(moment))).execute(conn)
 }
 
+/// Forgets what runs that were over before `moment` left out one by one; their decisions keep the figures.
+pub fn left_out(conn: &mut PgConnection, moment: DateTime<Utc>) -> QueryResult<usize> {
+    let mut gone = 0;
+    for table in ["exclusions", "run_holds"] {
+        gone += diesel::sql_query(format!(
+            "delete from {table} t using runs r where r.id = t.run_id and r.finished_at < $1"
+        ))
+        .bind::<diesel::sql_types::Timestamptz, _>(moment)
+        .execute(conn)?;
+    }
+    Ok(gone)
+}
+
 /// Drops the schemas of preparations (`run_<run>_<epoch>`) that belong neither to a live claim nor to a change set that
 /// may still be applied (or retried, as long as no newer run was applied). A schema whose tables are attached elsewhere stays: they hold live rows.
 pub fn pending_schemas(conn: &mut PgConnection) -> QueryResult<Vec<String>> {

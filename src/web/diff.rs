@@ -72,6 +72,8 @@ pub struct ChangeLine {
     pub properties: Vec<Difference>,
     /// Line in the source.
     pub line: Option<i32>,
+    /// By which it is chosen.
+    pub cursor: String,
 }
 
 /// What pages call everything that a connector's changes can be changes of.
@@ -96,7 +98,8 @@ impl Scopes {
         self.names
     }
 
-    fn title(&self, name: &str) -> String {
+    /// What pages call it.
+    pub fn title(&self, name: &str) -> String {
         self.names.iter().find(|(known, _)| known == name).map_or_else(|| name.to_owned(), |(_, title)| title.clone())
     }
 
@@ -126,6 +129,7 @@ impl Scopes {
             target,
             properties: differences(change.before.as_ref(), change.after.as_ref()),
             line: (change.line > 0).then_some(change.line),
+            cursor: change.cursor.clone(),
         }
     }
 }

@@ -36,6 +36,8 @@ pub fn table() -> Vec<Entry> {
         get( "/connectors/{connector}/configuration.toml", Role(Viewer),    connector::configuration),
         get( "/connectors/{connector}/configurations", Role(Viewer),        configurations::show),
         get( "/connectors/{connector}/compare",        Role(Viewer),        run_compare::show),
+        get( "/connectors/{connector}/holds",          Role(Viewer),        holds::list),
+        post("/connectors/{connector}/holds",          Role(Administrator), holds::release),
         get( "/connectors/{connector}/results",        Role(Viewer),        job_results::show),
 
         get( "/runs",                                  Role(Viewer),        job_execution::list),
@@ -49,6 +51,8 @@ pub fn table() -> Vec<Entry> {
         get( "/runs/{run}/log.txt",                    Role(Viewer),        run_log::download),
         get( "/runs/{run}/resume",                     Role(Administrator), decision::confirm),
         post("/runs/{run}/resume",                     Role(Administrator), decision::resume),
+        get( "/runs/{run}/without",                    Role(Administrator), without::confirm),
+        post("/runs/{run}/without",                    Role(Administrator), without::decide),
         post("/runs/{run}/discard",                    Role(Administrator), decision::discard),
         post("/runs/{run}/cancel",                     Role(Operator),      decision::cancel),
         post("/runs/{run}/retry",                      Role(Operator),      decision::retry),

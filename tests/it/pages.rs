@@ -9,3 +9,4 @@ mod resources;
 mod sign_in;
 mod time;
 mod users;
+mod without;

@@ -1,7 +1,7 @@
 //! All changes of a run: filtered, page by page, and as CSV.
 
-use super::run::{total, with_changes};
-use crate::model::change::{Change, ChangeFilter};
+use super::run::{decision_view, total, with_changes};
+use crate::model::change::{self, Change, ChangeFilter};
 use crate::model::guard::Operation;
 use crate::model::run::{Run, RunId, RunState};
 use crate::web::diff::{ChangeLine, Scopes};
@@ -30,6 +30,10 @@ struct ChangesPage {
     action: String,
     next: Option<String>,
     download: String,
+    /// How many match, where some can be left out.
+    matching: Option<u64>,
+    without: String,
+    without_all: String,
 }
 
 /// Which changes.
@@ -89,6 +93,18 @@ pub async fn list(
             let path = links::of_run(id, "changes");
             let next = changes.last().filter(|_| more).map(|last| query.address(&path, &last.cursor));
             let changes = lines(&run, &scopes, &changes);
+            let matching = match decision_view(&run).is_some() && layout.may_administer() {
+                true => Some(change::count(conn, &run, &query.filter(""))?),
+                false => None,
+            };
+            let without = links::of_run(id, "without");
+            let all = [
+                ("all", "yes"),
+                ("scope", query.scope.as_str()),
+                ("operation", query.operation.as_str()),
+                ("property", query.property.trim()),
+                ("key", query.key.trim()),
+            ];
             let layout =
                 layout.titled(Section::Runs, format!("Changes of run {id}")).under(links::run(id), format!("Run {id}"));
             Ok(ChangesPage {
@@ -98,6 +114,9 @@ pub async fn list(
                 total: total(&run),
                 is_filtered: query.is_filtered(),
                 next,
+                matching,
+                without_all: links::with_query(&without, &all),
+                without,
                 download: query.address(&links::of_run(id, "changes.csv"), ""),
                 action: path,
                 query,

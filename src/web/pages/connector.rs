@@ -7,6 +7,7 @@ use crate::document;
 use crate::model::configuration::{self, Configuration};
 use crate::model::connector::{self, Connector, ConnectorDefinition, JobUse};
 use crate::model::guard::Thresholds;
+use crate::model::hold::{self, HoldFilter};
 use crate::model::overview::{self, RunFilter};
 use crate::model::run::{self, Mode, NewRun, StartError, TaskChoice, Trigger};
 use crate::model::session::{self, Flash};
@@ -39,6 +40,7 @@ struct ConnectorPage {
     runs: Vec<RunLine>,
     strip: Strip,
     stored: Vec<(String, u64)>,
+    held: u64,
 }
 
 /// A pair of thresholds: a count and a share.
@@ -73,7 +75,9 @@ pub async fn show(context: Data<WebContext>, visitor: Visitor, name: Path<String
             let layout = layout
                 .titled(Section::Connectors, connector.display_name.clone())
                 .under(links::CONNECTORS, "Connectors");
+            let held = hold::count(conn, &HoldFilter { connector: Some(connector.id), ..HoldFilter::default() })?;
             Ok(ConnectorPage {
+                held,
                 saved: When::new(configuration.created_at, layout.now),
                 thresholds: definition.as_ref().map(threshold_rows).unwrap_or_default(),
                 incremental: definition.as_ref().is_some_and(health::can_run_incrementally),

@@ -1,4 +1,5 @@
-//! The decision about a run: resume, discard, cancel, retry. Resuming has a step of its own that names the figures.
+//! The decision about a run: resume, discard, cancel, retry. Resuming has a step of its own that names the figures;
+//! leaving changes out stands in [`super::without`].
 
 use super::run::{DecisionView, decision_view, find, total};
 use crate::model::claim::Enqueue;
@@ -49,7 +50,9 @@ pub async fn confirm(context: Data<WebContext>, visitor: Visitor, id: Path<i32>)
                 ))
             })?;
             let connector = connector::by_id(conn, run.connector_id)?;
-            let is_stale = connector.as_ref().is_none_or(|one| Some(one.state_version) != run.state_version);
+            let is_stale = connector.as_ref().is_none_or(|one| {
+                Some(one.state_version) != run.state_version || one.configuration_version != run.configuration_version
+            });
             let layout =
                 layout.titled(Section::Runs, format!("Apply run {id}?")).under(links::run(id), format!("Run {id}"));
             let connector = connector.map(|connector| connector.display_name).unwrap_or_default();

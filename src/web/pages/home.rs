@@ -1,6 +1,7 @@
 //! Home: what needs somebody, the last runs, the population over time.
 
 use super::run_table::{RunLine, run_lines};
+use crate::model::hold;
 use crate::model::overview::{self, RunFilter};
 use crate::model::run::RunState;
 use crate::web::charts::PopulationChart;
@@ -8,7 +9,7 @@ use crate::web::error::WebError;
 use crate::web::health::{self, ConnectorLine, Health};
 use crate::web::page::{Layout, Section};
 use crate::web::visitor::Visitor;
-use crate::web::{WebContext, words};
+use crate::web::{WebContext, links, words};
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use askama::Template;
@@ -23,6 +24,7 @@ struct HomePage {
     on_time: usize,
     population: Option<PopulationChart>,
     runs: Vec<RunLine>,
+    held: Vec<(String, String)>,
 }
 
 /// The page.
@@ -31,6 +33,15 @@ pub async fn show(context: Data<WebContext>, visitor: Visitor) -> Result<HttpRes
         .page(visitor, |conn, layout| {
             let lines = health::lines(conn, layout.now)?;
             let connectors = lines.len();
+            let held = hold::standing(conn)?
+                .into_iter()
+                .map(|(name, count)| {
+                    let title = lines.iter().find(|line| line.connector.name == name);
+                    let title = title.map_or_else(|| name.clone(), |line| line.connector.display_name.clone());
+                    let words = format!("{} of {title}", words::counted(count, "change", "changes"));
+                    (links::of_connector(&name, "holds"), words)
+                })
+                .collect();
             let on_time = lines.iter().filter(|line| line.health == Health::OnTime).count();
             let needs = lines
                 .into_iter()
@@ -40,6 +51,7 @@ pub async fn show(context: Data<WebContext>, visitor: Visitor) -> Result<HttpRes
             let running = runs.iter().filter(|run| is_at_work(run.state)).count();
             Ok(HomePage {
                 needs,
+                held,
                 connectors,
                 running,
                 on_time,

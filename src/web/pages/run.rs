@@ -4,9 +4,10 @@ use super::run_table::{duration, mode_words};
 use crate::model::change::{self, Change, ChangeFilter};
 use crate::model::connector::{self, Connector};
 use crate::model::counters::{AssociationCounters, EntityTypeCounters, PersonCounters};
-use crate::model::decision;
+use crate::model::decision::{self, Decision};
 use crate::model::extraction::{self, ExtractionFile, ExtractionId};
-use crate::model::guard::{Breach, GuardName};
+use crate::model::guard::{Breach, GuardName, Operation};
+use crate::model::hold;
 use crate::model::lease::{self, Lease};
 use crate::model::problem::{self, ProblemCode, StoredProblem};
 use crate::model::run::{self, Run, RunId, RunState, TaskState};
@@ -14,6 +15,7 @@ use crate::model::run_log::{self, LogLine};
 use crate::model::task::{self, Task};
 use crate::web::causes::{self, CauseView};
 use crate::web::charts::totals;
+use crate::web::consequences::{self, ConsequenceLine};
 use crate::web::diff::{ChangeLine, Scopes};
 use crate::web::elements::{Badge, When};
 use crate::web::error::WebError;
@@ -46,6 +48,7 @@ struct RunPage {
     steps: Vec<Step>,
     live: bool,
     decision: Option<DecisionView>,
+    withheld: Option<WithheldView>,
     failure: Option<(String, String, &'static str)>,
     failure_causes: Vec<CauseView>,
     entity_types: Vec<EntityTypeCounters>,
@@ -143,6 +146,32 @@ pub struct DecisionView {
     pub causes: Vec<CauseView>,
     /// Whether a guard stopped the run (else it is a dry run that stands ready).
     pub blocked: bool,
+    /// What others would feel.
+    pub consequences: Vec<ConsequenceLine>,
+    /// How many changes of which kind; each leads to them.
+    pub groups: Vec<ChangeGroup>,
+}
+
+/// Changes of one kind.
+pub struct ChangeGroup {
+    /// What they do.
+    pub badge: Badge,
+    /// What pages call the entity type or association.
+    pub scope: String,
+    /// How many.
+    pub count: u64,
+    /// The list of them.
+    pub href: String,
+}
+
+/// What was left out of the run.
+pub struct WithheldView {
+    /// How much, in a sentence.
+    pub words: String,
+    /// Whether holds had to do with it.
+    pub holds: bool,
+    /// How many holds are over.
+    pub over: i64,
 }
 
 /// A guard that was exceeded, as a row.
@@ -253,7 +282,8 @@ fn page(conn: &mut PgConnection, layout: Layout, id: RunId) -> Result<RunPage, W
         duration: duration(run.started_at, run.finished_at.or(worked_until.filter(|_| !live)), now),
         steps,
         live,
-        decision: decision_view(&run),
+        decision: decision_view(&run).map(|view| DecisionView { groups: groups(&run, &scopes), ..view }),
+        withheld: withheld(conn, &run)?,
         failure: run
             .failure
             .as_ref()
@@ -273,14 +303,7 @@ fn page(conn: &mut PgConnection, layout: Layout, id: RunId) -> Result<RunPage, W
         decisions: decision::of(conn, id)?
             .into_iter()
             .map(|one| DecisionLine {
-                words: match one.decision.as_str() {
-                    "resume" => "Resumed",
-                    "discard" => "Discarded",
-                    "cancel" => "Cancelled",
-                    "retry" => "Retried",
-                    _ => "Decided",
-                }
-                .to_owned(),
+                words: decided(&one),
                 by: one.decided_by,
                 when: When::new(one.decided_at, now),
                 comment: one.comment,
@@ -291,6 +314,27 @@ fn page(conn: &mut PgConnection, layout: Layout, id: RunId) -> Result<RunPage, W
         run,
         connector,
     })
+}
+
+/// What was decided, over which figures.
+fn decided(decision: &Decision) -> String {
+    let figure = |name: &str| decision.detail.get(name).and_then(serde_json::Value::as_u64).unwrap_or_default();
+    let held = decision.detail.get("held_until");
+    let until = match held.and_then(serde_json::Value::as_str).and_then(|until| until.get(..10)) {
+        Some(day) => format!(" until {day}"),
+        None => String::new(),
+    };
+    let share = || format!("{} of {}", words::count(figure("left_out")), words::count(figure("changes")));
+    match decision.decision.as_str() {
+        "resume" => "Resumed".to_owned(),
+        "resume_without" if held.is_some() => format!("Resumed without {} changes, which are held{until},", share()),
+        "resume_without" => format!("Resumed without {} changes", share()),
+        "hold" => format!("Held {} changes{until}", share()),
+        "discard" => "Discarded".to_owned(),
+        "cancel" => "Cancelled".to_owned(),
+        "retry" => "Retried".to_owned(),
+        _ => "Decided".to_owned(),
+    }
 }
 
 /// One statement for each reason code that the run has, of nine there are.
@@ -378,7 +422,53 @@ pub fn decision_view(run: &Run) -> Option<DecisionView> {
         breaches: run.breaches.iter().map(breach_line).collect(),
         causes: causes::views(&run.causes),
         blocked,
+        consequences: consequences::lines(&run.consequences),
+        groups: Vec::new(),
     })
+}
+
+/// The changes by what they do to what, each group with the way to them.
+fn groups(run: &Run, scopes: &Scopes) -> Vec<ChangeGroup> {
+    let resources = run.counters.entity_types.iter().map(|one| {
+        let deleted = one.deleted + one.deleted_by_command;
+        (&one.name, [one.inserted, one.updated, deleted])
+    });
+    let links = run.counters.associations.iter().map(|one| (&one.name, [one.inserted, one.updated, one.deleted]));
+    let mut groups = Vec::new();
+    for (name, counts) in resources.chain(links) {
+        for (operation, count) in Operation::ALL.into_iter().zip(counts).filter(|(_, count)| *count > 0) {
+            let query = [("scope", name.as_str()), ("operation", operation.as_str())];
+            let href = links::with_query(&links::of_run(run.id, "changes"), &query);
+            groups.push(ChangeGroup { badge: operation.into(), scope: scopes.title(name), count, href });
+        }
+    }
+    groups
+}
+
+/// What was left out, for once or because it is held.
+fn withheld(conn: &mut PgConnection, run: &Run) -> Result<Option<WithheldView>, WebError> {
+    let (held, over) = hold::of_run(conn, run.id)?;
+    let all = run.counters.withheld();
+    if all == 0 && held + over == 0 {
+        return Ok(None);
+    }
+    let once = hold::excluded(conn, run.id)?;
+    let mut sentence =
+        words::counted(all, "change, or row that needs one, was", "changes, or rows that need them, were");
+    sentence += " left out";
+    match (held, once) {
+        (0, 0) => {}
+        (0, once) => sentence += &format!(": {} for this run only", words::count(once)),
+        (held, 0) => sentence += &format!(" by {}", words::counted(held, "hold", "holds")),
+        (held, once) => {
+            sentence += &format!(
+                ": {} for this run only, the others by {}",
+                words::count(once),
+                words::counted(held, "hold", "holds")
+            );
+        }
+    }
+    Ok(Some(WithheldView { words: format!("{sentence}."), holds: held + over > 0, over }))
 }
 
 /// What the run would do, in one sentence with all figures.
