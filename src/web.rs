@@ -10,6 +10,7 @@ pub mod causes;
 pub mod charts;
 pub mod consequences;
 pub mod csv;
+pub mod decision_view;
 pub mod diff;
 pub mod elements;
 pub mod error;

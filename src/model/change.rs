@@ -188,8 +188,11 @@ pub fn chosen(
     Ok(chosen.into_values().take(limit + 1).collect())
 }
 
-/// How many changes match, up to a million.
-pub fn count(connection: &mut PgConnection, run: &Run, filter: &ChangeFilter) -> QueryResult<u64> {
+/// How many changes match, counted up to `most` and one more. Without a property or a key the run's figures tell.
+pub fn count(connection: &mut PgConnection, run: &Run, filter: &ChangeFilter, most: u64) -> QueryResult<u64> {
+    if filter.property.is_none() && filter.key.is_none() {
+        return Ok(run.counters.matching(filter.scope.as_deref(), filter.operation));
+    }
     #[derive(QueryableByName)]
     struct Count {
         #[diesel(sql_type = BigInt)]
@@ -199,12 +202,12 @@ pub fn count(connection: &mut PgConnection, run: &Run, filter: &ChangeFilter) ->
     let mut sources = vec![format!(
         "(select '' from changes c left join entity_types e on e.id = c.entity_type_id
                                    left join associations a on a.id = c.association_id
-           where c.run_id = $1 and $6 = 0 and {CONDITIONS} limit $7)"
+           where c.run_id = $1 and $6 = 0 and {CONDITIONS})"
     )];
     sources
         .extend(whole.questions().map(|question| format!("(select cursor from ({question}) whole ({WHOLE_COLUMNS}))")));
     let count: Count = diesel::sql_query(format!(
-        "select count(*) as count from ({}) changes where $8 = 'a0' and $9 is null",
+        "select count(*) as count from (select from ({}) changes where $8 = 'a0' and $9 is null limit $7) counted",
         sources.join(" union all ")
     ))
     .bind::<Integer, _>(run.id.0)
@@ -213,7 +216,7 @@ pub fn count(connection: &mut PgConnection, run: &Run, filter: &ChangeFilter) ->
     .bind::<Nullable<Text>, _>(filter.property.as_deref())
     .bind::<Nullable<Text>, _>(pattern(filter))
     .bind::<BigInt, _>(0)
-    .bind::<BigInt, _>(1_000_000)
+    .bind::<BigInt, _>(i64::try_from(most + 1).unwrap_or(i64::MAX))
     .bind::<Text, _>("a0")
     .bind::<Nullable<Array<Text>>, _>(None::<Vec<String>>)
     .get_result(connection)?;

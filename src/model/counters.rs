@@ -1,5 +1,6 @@
 //! What a run did, or would do, in figures. They come from the change rows, never from variables beside them.
 
+use super::guard::Operation;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -24,6 +25,20 @@ impl Counters {
             self.entity_types.iter().map(|one| one.inserted + one.updated + one.deleted + one.deleted_by_command);
         let links = self.associations.iter().map(|one| one.inserted + one.updated + one.deleted);
         resources.chain(links).sum()
+    }
+
+    /// Changes of one entity type or association, or of all; of one operation, or of all.
+    pub fn matching(&self, scope: Option<&str>, operation: Option<Operation>) -> u64 {
+        let resources = self.entity_types.iter();
+        let resources =
+            resources.map(|one| (&one.name, [one.inserted, one.updated, one.deleted + one.deleted_by_command]));
+        let links = self.associations.iter().map(|one| (&one.name, [one.inserted, one.updated, one.deleted]));
+        let all = resources.chain(links).filter(|(name, _)| scope.is_none_or(|scope| *name == scope));
+        let of_operation = |counts: [u64; 3]| -> u64 {
+            let each = Operation::ALL.into_iter().zip(counts);
+            each.filter(|(one, _)| operation.is_none_or(|wanted| wanted == *one)).map(|(_, count)| count).sum()
+        };
+        all.map(|(_, counts)| of_operation(counts)).sum()
     }
 
     /// All changes that were left out.

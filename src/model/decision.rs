@@ -3,7 +3,7 @@
 
 mod without;
 
-pub use without::{LeftOut, Most, Rest, Without, leave_out};
+pub use without::{LeftOut, MOST, Rest, Without, leave_out};
 
 use super::approval;
 use super::audit;
@@ -89,7 +89,7 @@ pub enum DecisionError {
         /// The run.
         run: RunId,
         /// The most there may be.
-        most: Most,
+        most: u64,
     },
     /// Another run was applied meanwhile: this one is being prepared anew.
     #[error("another run was applied since run {0} was prepared; it is being prepared anew, look at it again then")]

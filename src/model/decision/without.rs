@@ -15,17 +15,7 @@ use serde_json::json;
 use std::time::Duration;
 
 /// More changes than this are not left out of a run: they are looked up in memory by the next preparations.
-const MOST: usize = 200_000;
-
-/// A limit, as messages write it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Most(usize);
-
-impl std::fmt::Display for Most {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
+pub const MOST: u64 = 200_000;
 
 /// What becomes of the changes that are not left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,12 +62,12 @@ pub fn leave_out(
 ) -> Result<LeftOut, DecisionError> {
     exclusively(conn, id, |conn, run| {
         let moved = seen_and_decidable(conn, &run, seen)?;
-        let chosen = change::chosen(conn, &run, &without.selection, MOST)?;
+        let chosen = change::chosen(conn, &run, &without.selection, MOST as usize)?;
         if chosen.is_empty() {
             return Err(DecisionError::NothingChosen(run.id));
         }
-        if chosen.len() > MOST {
-            return Err(DecisionError::TooMany { run: run.id, most: Most(MOST) });
+        if chosen.len() as u64 > MOST {
+            return Err(DecisionError::TooMany { run: run.id, most: MOST });
         }
         if without.hold {
             hold::hold(conn, run.connector_id, run.id, &chosen, by.name, by.comment, without.due_at)?;

@@ -1,5 +1,7 @@
 //! Second pass: maps the records that have to be looked at, and turns them into inserts, updates or problems.
 
+mod left_out;
+
 use super::blobs;
 use super::change_set::ResourceChange;
 use super::keys::{Slot, flag};
@@ -179,7 +181,7 @@ impl Writer<'_, '_> {
         let (mut new, known): (Vec<_>, Vec<_>) =
             batch.into_iter().partition(|accepted| scope.keys.get(accepted.slot).has(flag::NEW));
         if work.withholding.is_about(scope.id) {
-            new.retain(|accepted| !withheld_insert(work, scope, accepted));
+            new.retain(|accepted| !left_out::insert(work, scope, accepted));
         }
         self.insert(work, scope, &new)?;
         self.update(work, scope, known)
@@ -254,7 +256,7 @@ impl Writer<'_, '_> {
         let mut stored = stored(work.connection, scope, &known)?;
         if work.withholding.is_about(scope.id) {
             // Before anybody looks for their persons: what is left out makes none.
-            known.retain(|accepted| !withheld_update(work, scope, accepted, &stored));
+            known.retain(|accepted| !left_out::update(work, scope, accepted, &stored));
         }
         let known = known.as_slice();
         let nobody: Vec<bool> = known.iter().map(|accepted| scope.keys.get(accepted.slot).has(flag::NOBODY)).collect();
@@ -318,55 +320,6 @@ impl Writer<'_, '_> {
         };
         Ok(correlator.correlate(work.connection, &scope.keys, &users)?)
     }
-}
-
-/// Leaves the insert of a new record out if somebody wants it so. It counts as one that will not be there.
-fn withheld_insert(work: &mut Work<'_>, scope: &mut Scope<'_>, accepted: &Accepted) -> bool {
-    let key = scope.keys.get(accepted.slot).key;
-    let now = || {
-        let mut json = Vec::new();
-        accepted.record.write_json(&scope.mapper, &mut json);
-        serde_json::from_slice(&json).ok()
-    };
-    let withheld = work.withholding.withholds(scope.id, Operation::Insert, key, now);
-    if withheld {
-        scope.keys.get_mut(accepted.slot).set(flag::REJECTED | flag::WITHHELD);
-        note_values(scope, accepted);
-        scope.counters.withheld += 1;
-    }
-    withheld
-}
-
-/// Leaves the update of a stored record out if somebody wants it so. Its links are worked out nevertheless.
-fn withheld_update(
-    work: &mut Work<'_>,
-    scope: &mut Scope<'_>,
-    accepted: &Accepted,
-    stored: &HashMap<i64, Stored>,
-) -> bool {
-    let entry = scope.keys.get(accepted.slot);
-    let Some(row) = stored.get(&entry.id) else { return false };
-    let after = || Some(Value::Object(differing(&row.attributes, &accepted.record.to_map(&scope.mapper)).1));
-    let withheld = work.withholding.withholds(scope.id, Operation::Update, entry.key, after);
-    if withheld {
-        scope.keys.get_mut(accepted.slot).set(flag::LINKS | flag::OPEN | flag::WITHHELD);
-        note_values(scope, accepted);
-        scope.counters.withheld += 1;
-    }
-    withheld
-}
-
-/// Notes the unique values that a record would hold if it were not left out.
-fn note_values(scope: &mut Scope<'_>, accepted: &Accepted) {
-    let unique =
-        scope.definition.properties.iter().zip(&accepted.record.values).filter(|(property, _)| property.unique);
-    let texts = unique.filter_map(|(_, value)| match value {
-        Value::Null => None,
-        Value::String(text) => Some(key_digest(text)),
-        other => Some(key_digest(&other.to_string())),
-    });
-    let texts: Vec<u128> = texts.collect();
-    scope.withheld_values.extend(texts);
 }
 
 /// Turns a match into a correlation, or into a problem that keeps the record's digest from being stored.

@@ -1,9 +1,11 @@
 //! All changes of a run: filtered, page by page, and as CSV.
 
-use super::run::{decision_view, total, with_changes};
+use super::run::{total, with_changes};
+use crate::model::amount::{Amount, COUNTED};
 use crate::model::change::{self, Change, ChangeFilter};
 use crate::model::guard::Operation;
 use crate::model::run::{Run, RunId, RunState};
+use crate::web::decision_view::decision_view;
 use crate::web::diff::{ChangeLine, Scopes};
 use crate::web::error::WebError;
 use crate::web::page::{Layout, Section};
@@ -13,6 +15,8 @@ use crate::web::{WebContext, csv, links, words};
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path, Query};
 use askama::Template;
+use diesel::QueryResult;
+use diesel::pg::PgConnection;
 use serde::Deserialize;
 
 /// Rows of a download; who needs more filters.
@@ -31,7 +35,7 @@ struct ChangesPage {
     next: Option<String>,
     download: String,
     /// How many match, where some can be left out.
-    matching: Option<u64>,
+    matching: Option<String>,
     without: String,
     without_all: String,
 }
@@ -94,7 +98,7 @@ pub async fn list(
             let next = changes.last().filter(|_| more).map(|last| query.address(&path, &last.cursor));
             let changes = lines(&run, &scopes, &changes);
             let matching = match decision_view(&run).is_some() && layout.may_administer() {
-                true => Some(change::count(conn, &run, &query.filter(""))?),
+                true => Some(words::amount_alone(matching(conn, &run, &query.filter(""))?)),
                 false => None,
             };
             let without = links::of_run(id, "without");
@@ -123,6 +127,13 @@ pub async fn list(
             })
         })
         .await
+}
+
+/// How many changes match: by the run's figures as far as they tell, else counted as far as a page may take.
+fn matching(conn: &mut PgConnection, run: &Run, filter: &ChangeFilter) -> QueryResult<Amount> {
+    let count = i64::try_from(change::count(conn, run, filter, COUNTED.unsigned_abs())?).unwrap_or(i64::MAX);
+    let is_counted = filter.property.is_some() || filter.key.is_some();
+    Ok(if is_counted { Amount::counted(count, COUNTED) } else { Amount::Exactly(count) })
 }
 
 /// The same filter as CSV: one row for each property that differs.

@@ -1,12 +1,13 @@
 //! The decision about a run: resume, discard, cancel, retry. Resuming has a step of its own that names the figures;
 //! leaving changes out stands in [`super::without`].
 
-use super::run::{DecisionView, decision_view, find, total};
+use super::run::{find, total};
 use crate::model::claim::Enqueue;
 use crate::model::connector;
 use crate::model::decision::{self, Cancelled, Decider, DecisionError};
 use crate::model::run::{Run, RunId};
 use crate::model::session::Flash;
+use crate::web::decision_view::{DecisionView, decision_view};
 use crate::web::error::WebError;
 use crate::web::page::{Layout, Section};
 use crate::web::visitor::Visitor;

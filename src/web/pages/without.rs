@@ -2,13 +2,14 @@
 //! the others.
 
 use super::decision::sentence;
-use super::run::{decision_view, find, total};
+use super::run::{find, total};
 use crate::model::change::{self, ChangeFilter, Selection};
 use crate::model::connector;
 use crate::model::decision::{self, Decider, DecisionError, Rest, Without};
 use crate::model::guard::Operation;
 use crate::model::run::{Run, RunId};
 use crate::model::session::Flash;
+use crate::web::decision_view::decision_view;
 use crate::web::diff::{ChangeLine, Scopes};
 use crate::web::error::WebError;
 use crate::web::page::{Layout, Section};
@@ -61,7 +62,9 @@ pub async fn confirm(
             }
             let selection = selection(&query);
             let (count, shown) = match selection.filters.first() {
-                Some(filter) => (change::count(conn, &run, filter)?, change::page(conn, &run, filter, SAMPLE)?),
+                Some(filter) => {
+                    (change::count(conn, &run, filter, decision::MOST)?, change::page(conn, &run, filter, SAMPLE)?)
+                }
                 None if selection.single.is_empty() => (0, Vec::new()),
                 None => {
                     let only = ChangeFilter { only: selection.single.clone(), ..ChangeFilter::default() };
