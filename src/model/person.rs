@@ -4,6 +4,7 @@ mod history;
 mod listing;
 mod memberships;
 mod organizations;
+pub mod partition;
 
 pub use history::{PastVersion, history, life};
 pub(super) use listing::ids_matching;
@@ -39,7 +40,7 @@ pub struct Person {
     pub valid_from: DateTime<Utc>,
     /// Profile field → value.
     pub fields: Value,
-    /// Profile field → `[connector, entity type, run, line]`.
+    /// Profile field → `[connector, entity type, run, line]`; under the empty name for all fields that are not named.
     pub provenance: Value,
     /// Profile field → value that an account set.
     pub local: Value,
@@ -88,7 +89,8 @@ impl Person {
 
     /// Where a value came from.
     pub fn source(&self, field: &str) -> Option<Source> {
-        let numbers = self.provenance.get(field)?.as_array()?;
+        let shared = || self.fields.get(field).and_then(|_| self.provenance.get(""));
+        let numbers = self.provenance.get(field).or_else(shared)?.as_array()?;
         let number = |position: usize| numbers.get(position)?.as_i64().and_then(|number| i32::try_from(number).ok());
         Some(Source { connector: number(0)?, entity_type: number(1)?, run: number(2)?, line: number(3)? })
     }

@@ -27,7 +27,8 @@ pub mod unique;
 pub mod withhold;
 
 use super::mapping::Mapper;
-use super::pending::Pending;
+use super::pending::{Builds, Pending};
+use super::people::newcomers::Newcomers;
 use super::progress::Progress;
 use crate::model::counters::EntityTypeCounters;
 use crate::model::entity_type::EntityTypeDefinition;
@@ -54,6 +55,10 @@ pub struct Work<'a> {
     pub changes: ChangeSet<'a>,
     /// What it leaves out.
     pub withholding: Withholding,
+    /// What pending tables still need.
+    pub builds: Builds,
+    /// The persons that the connector makes first, if these are its first.
+    pub newcomers: Option<Newcomers>,
     /// What the page sees meanwhile.
     pub progress: &'a Progress,
     /// Proves the seals of files that are read by their indexes.
@@ -64,6 +69,8 @@ pub struct Work<'a> {
 pub struct Scope<'a> {
     /// Its id.
     pub id: i32,
+    /// Its connector's id.
+    pub connector: i32,
     /// Its definition.
     pub definition: &'a EntityTypeDefinition,
     /// What was read.

@@ -4,13 +4,20 @@
 //! over spoils nothing. What is left over is dropped by the clean-up. In it stand
 //! - `resources_<entity type>` and `links_<association>`: rows in their final shape, with their indexes, for scopes that
 //!   are still empty; synchronize attaches them as partitions. They *are* the insert part of the change set;
+//! - `persons_<connector>`: likewise the persons that a connector makes first. They follow from the change set; here they
+//!   are only worked out ahead;
 //! - `marks`: digests to write on records whose values stay as they are;
 //! - `changes` and `problems`, until the fenced end of prepare moves them to the tables that everybody reads.
+
+mod builds;
+
+pub use builds::{Build, Builds};
 
 use crate::db::copy::CopyIn;
 use crate::db::{self, DbError};
 use crate::model::claim::Claim;
 use crate::model::entity_type::Represents;
+use crate::model::person::partition;
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
@@ -25,8 +32,21 @@ mod table {
             links_digest -> Nullable<Uuid>,
         }
     }
+
+    diesel::table! {
+        persons (id) {
+            id -> Int8,
+            state -> Text,
+            created_by -> Int4,
+            created_run_id -> Int4,
+            run_id -> Int4,
+            fields -> Jsonb,
+            provenance -> Jsonb,
+            search -> Text,
+        }
+    }
 }
-pub use table::marks;
+pub use table::{marks, persons};
 
 /// The schema of one claim.
 #[derive(Debug, Clone)]
@@ -66,7 +86,7 @@ impl Pending {
         Ok(connection)
     }
 
-    /// The names of its pending tables of one kind: `resources` or `links`.
+    /// The names of its pending tables of one kind: `resources`, `links` or `persons`.
     pub fn tables(&self, connection: &mut PgConnection, kind: &str) -> QueryResult<Vec<String>> {
         tables(connection, &self.schema, kind)
     }
@@ -75,29 +95,51 @@ impl Pending {
     pub fn load_resources(&self, entity_type: i32) -> Result<CopyIn, LoadError> {
         let mut connection = self.connect()?;
         connection.batch_execute(&format!(
-            "create table {schema}.resources (like public.resources, check (entity_type_id = {entity_type}))",
+            "create table {schema}.resources (like public.resources, check (entity_type_id = {entity_type}));
+             alter table {schema}.resources {}",
+            without_statistics(&["digest", "links_digest", "attributes"]),
             schema = self.schema
         ))?;
         Ok(CopyIn::start(connection, crate::schema::resources::table))
     }
 
-    /// Ends the loading: indexes, statistics, final name.
-    pub fn index_resources(
+    /// Ends the loading: gives the table its final name, and says what remains to be built.
+    pub fn loaded_resources(
         &self,
         mut copy: PgConnection,
         entity_type: i32,
         represents: Represents,
         unique: &[&str],
-    ) -> QueryResult<()> {
+    ) -> QueryResult<Build> {
         let table = format!("{}.resources_{entity_type}", self.schema);
-        let indexes = resource_indexes(&table, entity_type, represents, unique);
-        copy.batch_execute(&format!(
-            "alter table {}.resources rename to resources_{entity_type};
-             set maintenance_work_mem = '256MB';
-             {indexes}
-             analyze {table}",
-            self.schema
-        ))
+        copy.batch_execute(&format!("alter table {}.resources rename to resources_{entity_type}", self.schema))?;
+        let statements = vec![resource_indexes(&table, entity_type, represents, unique)];
+        Ok(Build { table, statements, links: None })
+    }
+
+    /// Begins to load the persons that a connector makes, if these are its first. When they come to be is not known yet:
+    /// that column is added when they are attached.
+    pub fn load_persons(&self, connector: i32) -> Result<CopyIn, LoadError> {
+        let mut connection = self.connect()?;
+        connection.batch_execute(&format!(
+            "create table {schema}.persons (like public.persons including defaults, {check});
+             alter table {schema}.persons drop column valid_from, {}",
+            without_statistics(&["fields", "provenance", "local"]),
+            schema = self.schema,
+            check = partition::check(connector)
+        ))?;
+        Ok(CopyIn::start(connection, persons::table))
+    }
+
+    /// Ends the loading: gives the table its final name, and says what remains to be built, the costliest apart.
+    pub fn loaded_persons(&self, mut copy: PgConnection, connector: i32) -> QueryResult<Vec<Build>> {
+        let name = partition::name(connector);
+        let table = format!("{}.{name}", self.schema);
+        copy.batch_execute(&format!("alter table {}.persons rename to {name}", self.schema))?;
+        let mut statements = partition::indexes(&mut copy, &table)?;
+        let others = statements.split_off(statements.len().min(1));
+        let build = |statements| Build { table: table.clone(), statements, links: None };
+        Ok(vec![build(statements), build(others)])
     }
 
     /// Begins to load the pending table of an association. Several are loaded at once, and a COPY names its target
@@ -113,34 +155,27 @@ impl Pending {
         Ok(CopyIn::start(connection, crate::schema::links::table))
     }
 
-    /// Ends the loading: pairs that stood twice are counted once; indexes, statistics, final name. Returns how many
-    /// were dropped.
-    pub fn index_links(&self, mut copy: PgConnection, association: i32) -> QueryResult<u64> {
+    /// Ends the loading: gives the table its final name, and says what remains to be built.
+    pub fn loaded_links(&self, mut copy: PgConnection, association: i32) -> QueryResult<Build> {
         let table = format!("{}.links_{association}", self.schema);
         copy.batch_execute(&format!(
             "alter table links rename to links_{association};
              alter table links_{association} set schema {schema};
-             drop schema {schema}_{association};
-             set maintenance_work_mem = '256MB'",
+             drop schema {schema}_{association}",
             schema = self.schema
         ))?;
-        let unique = format!("create unique index on {table} (from_id, to_id)");
-        let mut dropped = 0;
-        // Repeated pairs are rare: the index is the cheapest way to find out, and only then are they looked for.
-        match copy.batch_execute(&unique) {
-            Err(diesel::result::Error::DatabaseError(diesel::result::DatabaseErrorKind::UniqueViolation, _)) => {
-                let repeated = format!(
-                    "delete from {table} a using {table} b
-                      where a.ctid > b.ctid and a.from_id = b.from_id and a.to_id = b.to_id"
-                );
-                dropped = diesel::sql_query(repeated).execute(&mut copy)? as u64;
-                copy.batch_execute(&unique)?;
-            }
-            other => other?,
-        }
-        copy.batch_execute(&format!("create index on {table} (to_id, from_id); analyze {table}"))?;
-        Ok(dropped)
+        let statements = vec![
+            format!("create unique index on {table} (from_id, to_id)"),
+            format!("create index on {table} (to_id, from_id)"),
+        ];
+        Ok(Build { table, statements, links: Some(association) })
     }
+}
+
+/// Statistics of columns that no plan asks about, and that are long to take.
+fn without_statistics(columns: &[&str]) -> String {
+    let columns: Vec<String> = columns.iter().map(|name| format!("alter column {name} set statistics 0")).collect();
+    columns.join(", ")
 }
 
 /// Why a pending table can't be loaded.
@@ -195,7 +230,7 @@ pub fn drop_of_run(connection: &mut PgConnection, run: i32, kept: Option<&str>) 
     Ok(())
 }
 
-/// The names of a schema's pending tables of one kind: `resources` or `links`.
+/// The names of a schema's pending tables of one kind: `resources`, `links` or `persons`.
 pub fn tables(connection: &mut PgConnection, schema: &str, kind: &str) -> QueryResult<Vec<String>> {
     #[derive(QueryableByName)]
     struct Name {

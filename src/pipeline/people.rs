@@ -4,6 +4,7 @@
 pub mod correlation;
 pub mod graces;
 mod households;
+pub mod newcomers;
 mod writing;
 
 use super::TaskError;

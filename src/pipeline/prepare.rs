@@ -17,8 +17,9 @@ use super::difference::snapshot::Kept;
 use super::difference::withhold::{self, Withholding};
 use super::difference::{Scope, Work, absent, links, marks, records, scan};
 use super::guards::{self, Evidence};
-use super::pending::{LoadError, Pending};
+use super::pending::{Builds, LoadError, Pending};
 use super::people::correlation::{Correlator, Fresh};
+use super::people::newcomers::Newcomers;
 use super::people::{self, PeopleWorld};
 use super::progress::Progress;
 use super::{Context, TaskError};
@@ -56,6 +57,8 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
         pending: &pending,
         changes: ChangeSet::new(claim.run.0, today, &pending, known_rejects),
         withholding,
+        builds: Builds::default(),
+        newcomers: None,
         progress,
         seals: Seals::begin(&context.store),
     };
@@ -83,8 +86,13 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
     for association in &mut associations {
         pairs::add_up(&mut work, association, &mut scopes)?;
     }
-    let persons = map(&mut work, &mut scopes)?;
+    let (persons, reserved) = map(&mut work, &plan, &mut scopes)?;
     links::resolve(&mut work, &mut associations, &mut scopes)?;
+    progress.begin("Indexing what is new", 0);
+    let repeated = work.builds.finish(work.pending)?;
+    for association in &mut associations {
+        association.counters.inserted -= repeated.get(&association.id).copied().unwrap_or_default();
+    }
     for scope in &mut scopes {
         marks::settle(&mut work, scope)?;
         // What the first pass took for unchanged.
@@ -108,13 +116,14 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
         persons,
         problems: frozen.problems,
     };
+    let users = pending_users(&pending, &scopes);
     let left = Left { plan: &plan, store: &context.store, folder: &pending.schema, known };
     let (struck, left) = std::thread::scope(|threads| {
         // Beside the questions to the database, which waits for nobody's disk.
         let kept: Vec<Kept<'_>> = scopes.iter().map(Kept::of).collect();
         let (figures, digest, marked) = (counters.clone(), frozen.digest.clone(), frozen.marked);
         let saving = threads.spawn(move || left.save(&kept, &figures, digest, marked));
-        let struck = forecast(&mut connection, &plan, &pending, &scopes, &mut counters, progress)?;
+        let struck = forecast(&mut connection, &plan, &pending, (&users, &reserved), &mut counters, progress)?;
         let ended = |_| TaskError::failed("snapshot", "the thread that writes it ended unexpectedly");
         Ok::<_, TaskError>((struck, saving.join().map_err(ended)?))
     })?;
@@ -168,13 +177,20 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
     Ok(())
 }
 
-/// Maps what has to be looked at, in the order of the document; returns what becomes of persons that are new.
-fn map(work: &mut Work<'_>, scopes: &mut [Scope<'_>]) -> Result<PersonCounters, TaskError> {
+/// Maps what has to be looked at, in the order of the document; returns what becomes of persons that are new, and the
+/// ids reserved for them: first, last.
+fn map(
+    work: &mut Work<'_>,
+    plan: &Plan,
+    scopes: &mut [Scope<'_>],
+) -> Result<(PersonCounters, Vec<(i64, i64)>), TaskError> {
+    work.newcomers = Newcomers::of(work.connection, plan.connector.id.0, work.run)?;
+    let mut reserved = Vec::new();
     let mut persons = PersonCounters::default();
     let mut fresh = Fresh::default();
     let rules = scopes.iter().filter_map(|scope| scope.definition.users.as_ref()).skip(1);
     fresh.fields = rules.flat_map(|users| &users.correlate).map(|rule| rule.field.clone()).collect();
-    for scope in scopes {
+    for scope in scopes.iter_mut() {
         let title = scope.definition.title();
         work.progress.begin(format!("Mapping {title}"), scope.file.rows);
         let new = scope.keys.iter().filter(|(_, entry)| entry.has(flag::NEW)).count() as i64;
@@ -185,10 +201,13 @@ fn map(work: &mut Work<'_>, scopes: &mut [Scope<'_>]) -> Result<PersonCounters, 
             Some(users) => {
                 persons.stored += scope.counters.stored;
                 let first = reserve(work.connection, "person_ids", nobody)?;
+                reserved.push((first, first + nobody - 1));
+                if let Some(newcomers) = &mut work.newcomers {
+                    newcomers.reserve(first, nobody);
+                }
                 let mut correlator = Correlator::new(work.connection, scope.id, users, first, &mut fresh)?;
-                let unmade = records::map(work, scope, Some(&mut correlator))?;
-                // A rejected user may have been matched with a person that an earlier entity type of this run makes.
-                persons.created += correlator.created().saturating_sub(unmade);
+                records::map(work, scope, Some(&mut correlator))?;
+                persons.created += correlator.created();
             }
             None => {
                 records::map(work, scope, None)?;
@@ -197,7 +216,22 @@ fn map(work: &mut Work<'_>, scopes: &mut [Scope<'_>]) -> Result<PersonCounters, 
         work.progress.begin(format!("Looking for what is gone: {title}"), 0);
         absent::delete(work, scope)?;
     }
-    Ok(persons)
+    if let Some(newcomers) = work.newcomers.take() {
+        let authority = people::authority(work.connection, &plan.connector, &plan.definition)?;
+        let users = pending_users(work.pending, scopes);
+        let now = db::now(work.connection)?;
+        newcomers.settle(work, &authority, &users, now)?;
+    }
+    Ok((persons, reserved))
+}
+
+/// The pending tables of users.
+fn pending_users(pending: &Pending, scopes: &[Scope<'_>]) -> Vec<String> {
+    scopes
+        .iter()
+        .filter(|scope| scope.pending && scope.definition.represents == Represents::Users)
+        .map(|scope| format!("{}.resources_{}", pending.schema, scope.id))
+        .collect()
 }
 
 /// Reserves ids that nobody else gets, and returns the first.
@@ -228,24 +262,19 @@ fn forecast(
     connection: &mut PgConnection,
     plan: &Plan,
     pending: &Pending,
-    scopes: &[Scope<'_>],
+    (users, reserved): (&[String], &[(i64, i64)]),
     counters: &mut Counters,
     progress: &Progress,
 ) -> Result<Vec<i64>, TaskError> {
-    if !scopes.iter().any(|scope| scope.definition.represents == Represents::Users) {
+    if !plan.definition.entity_types.iter().any(|entity_type| entity_type.represents == Represents::Users) {
         return Ok(Vec::new());
     }
     let authority = people::authority(connection, &plan.connector, &plan.definition)?;
-    let added: Vec<String> = scopes
-        .iter()
-        .filter(|scope| scope.pending && scope.definition.represents == Represents::Users)
-        .map(|scope| format!("{}.resources_{}", pending.schema, scope.id))
-        .collect();
     let changes = format!("{}.changes", pending.schema);
     diesel::sql_query(format!("create index on {changes} (person_id)")).execute(connection)?;
     diesel::sql_query(format!("create index on {changes} (resource_id)")).execute(connection)?;
     diesel::sql_query(format!("analyze {changes}")).execute(connection)?;
-    let world = PeopleWorld { changes: &changes, added: &added, applied: false };
+    let world = PeopleWorld { changes: &changes, added: users, applied: false, made: reserved };
     let now = db::now(connection)?;
     let watched = consequences::account_holders(connection)?;
     let (followed, struck) = people::forecast(connection, &authority, &world, plan.run.id.0, now, &watched, progress)?;

@@ -1,10 +1,11 @@
 //! Synchronize: applies the frozen change set, decides nothing, and ends the run, all in one transaction.
 
 mod apply;
+mod correlations;
 
 use super::people::{self, PeopleWorld};
 use super::progress::Progress;
-use super::{Context, TaskError, groups, pending};
+use super::{Context, TaskError, groups};
 use crate::db;
 use crate::document;
 use crate::model::claim::{Claim, Ending, finish};
@@ -70,7 +71,7 @@ fn work(
     let definition = document::connector(&document)
         .map_err(|error| TaskError::failed(format!("connector {}", connector.name), error.to_string()))?;
     if run.state_version != Some(connector.state_version)
-        || !correlations_hold(connection, &run, &connector, &definition)?
+        || !correlations::hold(connection, &run, &connector, &definition)?
     {
         return Ok(Some((Ending::PrepareAgain, None)));
     }
@@ -116,11 +117,16 @@ fn apply(
             .filter(|id| attached.entity_types.contains(id))
             .map(|id| format!("resources_{id}"))
             .collect();
-        let world = PeopleWorld { changes: "changes_now", added: &users, applied: true };
         let stored = counters.persons.stored;
         let id = connector.id.0;
+        let (created, made) = match &run.pending_schema {
+            Some(schema) => people::newcomers::attach(connection, schema, id, now)?,
+            None => (0, Vec::new()),
+        };
+        let world = PeopleWorld { changes: "changes_now", added: &users, applied: true, made: &made };
         counters.persons = people::apply(connection, &authority, &world, id, run.id.0, now, progress)?;
         counters.persons.stored = stored;
+        counters.persons.created += created;
     }
     let memberships: Vec<i32> = association::of_connector(connection, connector.id)?
         .into_iter()
@@ -132,33 +138,4 @@ fn apply(
     groups::apply(connection, definition, &entity_types, &touched, members_changed, run.id.0)?;
     apply::announce(connection, run.id.0, &attached)?;
     Ok(counters)
-}
-
-/// Whether the persons that prepare matched are still there, and nobody who would match now has come since for a user
-/// that was to become a new person.
-fn correlations_hold(
-    connection: &mut PgConnection,
-    run: &Run,
-    connector: &Connector,
-    definition: &ConnectorDefinition,
-) -> Result<bool, TaskError> {
-    let entity_types = entity_type::ids(connection, connector.id)?;
-    for entity_type in &definition.entity_types {
-        let (Some(users), Some(id)) = (&entity_type.users, entity_types.get(&entity_type.name)) else { continue };
-        let pending = match &run.pending_schema {
-            Some(schema) => {
-                let table = format!("resources_{id}");
-                let there = pending::tables(connection, schema, "resources")?.contains(&table);
-                there.then(|| format!("{schema}.{table}"))
-            }
-            None => None,
-        };
-        let makes_persons = run.counters.persons.created > 0;
-        if apply::somebody_went(connection, run.id.0, id.0, pending.as_deref())?
-            || makes_persons && apply::somebody_came(connection, run, id.0, users, pending.as_deref())?
-        {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }

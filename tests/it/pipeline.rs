@@ -10,6 +10,7 @@ mod histories;
 mod hr_example;
 mod kills;
 mod likely_causes;
+mod newcomers;
 mod nightly;
 mod several_sources;
 mod stored;

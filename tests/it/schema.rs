@@ -1,6 +1,8 @@
 //! Migrations go up, down and up again, and `src/schema.rs` is what they make.
 
 use crate::support::database::TestDatabase;
+use diesel::connection::SimpleConnection;
+use diesel::migration::Migration;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
@@ -22,6 +24,51 @@ fn migrations_go_up_and_down_and_up_again() {
 
     connection.run_pending_migrations(migrations()).unwrap();
     assert_eq!(everything(&mut connection), up, "the second way up leads elsewhere");
+}
+
+#[test]
+fn persons_of_the_version_before_are_kept_when_they_come_to_lie_apart_and_on_the_way_back() {
+    const APART: &str = "20261121000010";
+    let database = TestDatabase::new();
+    let mut connection = database.connect();
+    let migrations = || FileBasedMigrations::from_path(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).unwrap();
+    connection.revert_all_migrations(migrations()).unwrap();
+    while connection.pending_migrations(migrations()).unwrap()[0].name().version().to_string().as_str() < APART {
+        connection.run_next_migration(migrations()).unwrap();
+    }
+    connection
+        .batch_execute(
+            "create index persons_by_field_1 on persons (lower(fields ->> 'badge'));
+             insert into persons (id, state, created_by, created_run_id, run_id, valid_from, fields, provenance, search)
+             select i, case when i % 5 = 0 then 'past' else 'current' end, nullif(i % 3, 0), 7, 8, '2026-11-20Z',
+                    jsonb_build_object('user_name', 'u' || i), jsonb_build_object('user_name', array[1, 2, 7, i]), 'u' || i
+               from generate_series(1, 30) i",
+        )
+        .unwrap();
+    let kept = |connection: &mut PgConnection| -> Vec<String> {
+        let lines: Vec<Line> =
+            diesel::sql_query("select p::text as line from persons p order by id").load(connection).unwrap();
+        lines.into_iter().map(|line| line.line).collect()
+    };
+    let before = kept(&mut connection);
+    let indexes = |connection: &mut PgConnection| everything(connection).join("\n").matches("'badge'").count();
+
+    connection.run_pending_migrations(migrations()).unwrap();
+    assert_eq!(kept(&mut connection), before);
+    let apart: Vec<Line> = diesel::sql_query(
+        "select distinct tableoid::regclass::text || ' ' || coalesce(created_by, 0) as line from persons order by 1",
+    )
+    .load(&mut connection)
+    .unwrap();
+    let apart: Vec<String> = apart.into_iter().map(|row| row.line).collect();
+    assert_eq!(apart, ["persons_1 1", "persons_2 2", "persons_by_hand 0"]);
+    assert_eq!(indexes(&mut connection), 4, "further indexes are kept, on each partition");
+
+    while connection.applied_migrations().unwrap().iter().any(|version| version.to_string().as_str() >= APART) {
+        connection.revert_last_migration(migrations()).unwrap();
+    }
+    assert_eq!(kept(&mut connection), before);
+    assert_eq!(indexes(&mut connection), 1);
 }
 
 #[test]

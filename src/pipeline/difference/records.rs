@@ -16,6 +16,7 @@ use crate::pipeline::TaskError;
 use crate::pipeline::index::{Entry, rows_version};
 use crate::pipeline::mapping::{Record, RowProblem};
 use crate::pipeline::people::correlation::{Correlator, Match, User};
+use crate::pipeline::people::newcomers::Portrait;
 use crate::values::digest::Digest;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
@@ -35,13 +36,14 @@ struct Accepted {
     record: Record,
 }
 
-/// Maps all records that have to be looked at. Returns how many of the persons that the correlation made are not made
-/// after all, because their record is rejected.
-pub fn map(work: &mut Work<'_>, scope: &mut Scope<'_>, correlator: Option<&mut Correlator>) -> Result<u64, TaskError> {
+/// Maps all records that have to be looked at.
+pub fn map(work: &mut Work<'_>, scope: &mut Scope<'_>, correlator: Option<&mut Correlator>) -> Result<(), TaskError> {
     if scope.look.is_empty() {
-        return Ok(0);
+        return Ok(());
     }
-    let mut writer = Writer { claims: Claims::new(scope), correlator, pending: None, batch: Vec::new() };
+    let portrait = scope.definition.users.as_ref().filter(|_| correlator.is_some());
+    let portrait = portrait.map(|users| Portrait::new(scope.connector, scope.id, users, &scope.mapper));
+    let mut writer = Writer { claims: Claims::new(scope), correlator, portrait, pending: None, batch: Vec::new() };
     let version = rows_version(scope.mapper.version());
     let look = |entry: &Entry| u32::try_from(entry.span.ordinal).is_ok_and(|ordinal| scope.look.get(ordinal));
     let mut rows = Rows::some(work.store, scope.file, [&scope.definition.name, &version], work.progress, look)?;
@@ -65,10 +67,15 @@ pub fn map(work: &mut Work<'_>, scope: &mut Scope<'_>, correlator: Option<&mut C
     writer.flush(work, scope)?;
     if let Some(copy) = writer.pending.take() {
         let unique: Vec<&str> = unique_properties(scope);
-        work.pending.index_resources(copy.finish()?, scope.id, scope.definition.represents, &unique)?;
+        let build = work.pending.loaded_resources(copy.finish()?, scope.id, scope.definition.represents, &unique)?;
+        work.builds.add(work.pending, build);
         scope.pending = true;
     }
-    writer.claims.settle(work, scope)
+    let rejected = writer.claims.settle(work, scope)?;
+    if let Some(correlator) = writer.correlator {
+        correlator.unmake(&rejected);
+    }
+    Ok(())
 }
 
 /// Where a row stands and what it is, for its problems.
@@ -170,6 +177,7 @@ pub fn unique_properties<'s>(scope: &Scope<'s>) -> Vec<&'s str> {
 struct Writer<'c, 'd> {
     claims: Claims,
     correlator: Option<&'c mut Correlator<'d>>,
+    portrait: Option<Portrait>,
     pending: Option<CopyIn>,
     batch: Vec<Accepted>,
 }
@@ -200,6 +208,7 @@ impl Writer<'_, '_> {
             entry.id = id;
             entry.set(flag::LINKS | flag::WRITTEN);
             let (person, new_person) = doubt(work, scope, accepted, matched)?;
+            self.draw(work, person, new_person, accepted)?;
             let entry = scope.keys.get_mut(accepted.slot);
             entry.correlate(person);
             let digest = (!entry.has(flag::OPEN)).then_some(entry.digest);
@@ -269,7 +278,11 @@ impl Writer<'_, '_> {
             let id = scope.keys.get(accepted.slot).id;
             let Some(row) = stored.remove(&id) else { continue };
             let (person, new_person) = match matches.remove(&index) {
-                Some(matched) if self.correlator.is_some() => doubt(work, scope, accepted, matched)?,
+                Some(matched) if self.correlator.is_some() => {
+                    let (person, new_person) = doubt(work, scope, accepted, matched)?;
+                    self.draw(work, person, new_person, accepted)?;
+                    (person, new_person)
+                }
                 _ => (row.person_id, false),
             };
             let now = accepted.record.to_map(&scope.mapper);
@@ -300,6 +313,21 @@ impl Writer<'_, '_> {
             })?;
         }
         Ok(())
+    }
+
+    /// Works out the person of a user that found one, if the connector makes its first.
+    fn draw(
+        &self,
+        work: &mut Work<'_>,
+        person: Option<i64>,
+        new_person: bool,
+        accepted: &Accepted,
+    ) -> Result<(), TaskError> {
+        let (Some(portrait), Some(newcomers), Some(person)) = (&self.portrait, &mut work.newcomers, person) else {
+            return Ok(());
+        };
+        let line = i32::try_from(accepted.line).unwrap_or(i32::MAX);
+        newcomers.user(work.pending, person, new_person, portrait, (&accepted.record, line))
     }
 
     /// Finds the persons of users: all of `accepted`, or those at `only` where it is not empty.

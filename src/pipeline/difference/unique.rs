@@ -62,10 +62,10 @@ impl Claims {
     }
 
     /// Rejects the newcomers whose value is taken, until nothing changes any more: a record that is rejected keeps the
-    /// value it held, which may be what another wanted. Returns how many persons are not made because of it.
-    pub fn settle(mut self, work: &mut Work<'_>, scope: &mut Scope<'_>) -> Result<u64, TaskError> {
+    /// value it held, which may be what another wanted. Returns the persons whose users were rejected.
+    pub fn settle(mut self, work: &mut Work<'_>, scope: &mut Scope<'_>) -> Result<Vec<i64>, TaskError> {
         if self.wanted.is_empty() {
-            return Ok(0);
+            return Ok(Vec::new());
         }
         self.wanted.sort_unstable();
         let holders = self.holders(work, scope)?;
@@ -92,7 +92,7 @@ impl Claims {
                 break;
             }
         }
-        if refused.is_empty() { Ok(0) } else { withdraw(work, scope, &refused) }
+        if refused.is_empty() { Ok(Vec::new()) } else { withdraw(work, scope, &refused) }
     }
 
     /// Who holds the wanted values now.
@@ -137,7 +137,11 @@ impl Claims {
 
 /// Takes back what was written for records that are rejected after all, and says why. Returns how many persons are not
 /// made because of it.
-fn withdraw(work: &mut Work<'_>, scope: &mut Scope<'_>, refused: &BTreeSet<(Slot, u16)>) -> Result<u64, TaskError> {
+fn withdraw(
+    work: &mut Work<'_>,
+    scope: &mut Scope<'_>,
+    refused: &BTreeSet<(Slot, u16)>,
+) -> Result<Vec<i64>, TaskError> {
     #[derive(QueryableByName)]
     struct Withdrawn {
         #[diesel(sql_type = BigInt)]
@@ -150,9 +154,9 @@ fn withdraw(work: &mut Work<'_>, scope: &mut Scope<'_>, refused: &BTreeSet<(Slot
         value: Option<String>,
     }
     #[derive(QueryableByName)]
-    struct Unmade {
+    struct Rejected {
         #[diesel(sql_type = BigInt)]
-        persons: i64,
+        person_id: i64,
     }
     let properties = unique_properties(scope);
     let mut by_position: HashMap<u16, Vec<Slot>> = HashMap::new();
@@ -206,13 +210,16 @@ fn withdraw(work: &mut Work<'_>, scope: &mut Scope<'_>, refused: &BTreeSet<(Slot
     } else {
         (format!("{}.changes", work.pending.schema), "resource_id")
     };
-    let unmade: Unmade = diesel::sql_query(format!(
+    let persons: Vec<Rejected> = diesel::sql_query(format!(
         "with withdrawn as (delete from {table} where {id} = any($1) returning person_id)
-         select count(distinct person_id) as persons from withdrawn
-          where person_id is not null and not exists (select from persons where persons.id = withdrawn.person_id)"
+         select distinct person_id from withdrawn where person_id is not null"
     ))
     .bind::<Array<BigInt>, _>(ids)
-    .get_result(work.connection)?;
+    .load(work.connection)?;
+    let persons: Vec<i64> = persons.into_iter().map(|row| row.person_id).collect();
+    if let Some(newcomers) = &mut work.newcomers {
+        newcomers.look_again(persons.iter().copied());
+    }
     for slot in slots {
         let entry = scope.keys.get_mut(slot);
         entry.set(flag::REJECTED);
@@ -224,7 +231,7 @@ fn withdraw(work: &mut Work<'_>, scope: &mut Scope<'_>, refused: &BTreeSet<(Slot
         }
         scope.counters.rejected += 1;
     }
-    Ok(unmade.persons.unsigned_abs())
+    Ok(persons)
 }
 
 fn text(value: &Value) -> Option<String> {

@@ -47,7 +47,8 @@ pub struct Correlator<'a> {
     anybody: bool,
     /// Whether users of this entity type were ever deleted.
     history: bool,
-    next_person: i64,
+    /// The ids of the persons to be made.
+    made: std::ops::Range<i64>,
     created: u64,
     /// Persons that a user of this entity type has taken in this run.
     taken: HashSet<i64>,
@@ -89,7 +90,7 @@ impl<'a> Correlator<'a> {
             definition,
             anybody: known.anybody,
             history: known.history,
-            next_person,
+            made: next_person..next_person,
             created: 0,
             taken: HashSet::new(),
             fresh,
@@ -99,6 +100,20 @@ impl<'a> Correlator<'a> {
     /// Persons to be made so far.
     pub fn created(&self) -> u64 {
         self.created
+    }
+
+    /// Takes back the persons that were to be made for users who are rejected after all: no later user is matched with
+    /// them. Others of these persons stay: they exist, or have a user of an earlier entity type.
+    pub fn unmake(&mut self, persons: &[i64]) {
+        let unmade: HashSet<i64> = persons.iter().copied().filter(|person| self.made.contains(person)).collect();
+        if unmade.is_empty() {
+            return;
+        }
+        self.created -= unmade.len() as u64;
+        self.fresh.by_value.retain(|_, persons| {
+            persons.retain(|person| !unmade.contains(person));
+            !persons.is_empty()
+        });
     }
 
     /// Finds the persons of a batch of users. `keys` are those of the entity type: a person whose user of this type
@@ -266,8 +281,8 @@ impl<'a> Correlator<'a> {
                 };
             }
             None => {
-                let person = self.next_person;
-                self.next_person += 1;
+                let person = self.made.end;
+                self.made.end += 1;
                 self.created += 1;
                 self.taken.insert(person);
                 self.remember(user, person);

@@ -1,13 +1,13 @@
 //! A person with all that its users say, read in batches: as it is, or as a change set would make it.
 
 use crate::pipeline::TaskError;
-use crate::pipeline::authority::{Authority, Block, Person, Provenance, Testimony};
+use crate::pipeline::authority::{Authority, Person, Testimony};
 use crate::pipeline::progress::Progress;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Jsonb};
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// Which state of the world is read, and which persons in it are touched. Both name a relation of changes (the columns of
 /// `changes`): of one run only.
@@ -19,6 +19,9 @@ pub struct World<'a> {
     pub added: &'a [String],
     /// Whether the changes are written already. Before, only persons that exist are looked at.
     pub applied: bool,
+    /// Ids of persons that are not looked at: reserved for this run by prepare, and either not made yet or made already.
+    /// First, last.
+    pub made: &'a [(i64, i64)],
 }
 
 /// A person, and what its users say.
@@ -76,11 +79,13 @@ fn touch(connection: &mut PgConnection, authority: &Authority, world: &World<'_>
     diesel::sql_query("create temp table touched_persons (person_id bigint primary key)").execute(connection)?;
     let existing =
         if world.applied { "" } else { "and exists (select from persons where persons.id = touched.person_id)" };
+    let made: String =
+        world.made.iter().map(|(first, last)| format!(" and person_id not between {first} and {last}")).collect();
     let count = diesel::sql_query(format!(
         "insert into touched_persons
            select distinct person_id from (
              select person_id from {changes} where entity_type_id = any($1) {added}
-           ) touched where person_id is not null {existing} order by 1",
+           ) touched where person_id is not null {made} {existing} order by 1",
         changes = world.changes
     ))
     .bind::<Array<Integer>, _>(authority.entity_types())
@@ -89,7 +94,8 @@ fn touch(connection: &mut PgConnection, authority: &Authority, world: &World<'_>
     Ok(count as u64)
 }
 
-fn read(
+/// Reads these persons, with what their users say.
+pub(super) fn read(
     connection: &mut PgConnection,
     authority: &Authority,
     world: &World<'_>,
@@ -124,19 +130,12 @@ fn persons(connection: &mut PgConnection, ids: &[i64]) -> Result<HashMap<i64, Pe
     let rows: Vec<Row> = diesel::sql_query("select id, fields, provenance, blocks from persons where id = any($1)")
         .bind::<Array<BigInt>, _>(ids)
         .load(connection)?;
-    let damaged = |id: i64, error: serde_json::Error| {
-        TaskError::failed(format!("person {id}"), format!("its stored provenance can't be read: {error}"))
-    };
     rows.into_iter()
         .map(|row| {
-            let provenance: BTreeMap<String, Provenance> =
-                serde_json::from_value(row.provenance).map_err(|error| damaged(row.id, error))?;
-            let blocks: Vec<Block> = serde_json::from_value(row.blocks).map_err(|error| damaged(row.id, error))?;
-            let fields = match row.fields {
-                Value::Object(fields) => fields,
-                _ => serde_json::Map::new(),
-            };
-            Ok((row.id, Person { fields, provenance, blocks }))
+            let person = Person::from_stored(row.fields, row.provenance, row.blocks).map_err(|error| {
+                TaskError::failed(format!("person {}", row.id), format!("what is stored of it can't be read: {error}"))
+            })?;
+            Ok((row.id, person))
         })
         .collect()
 }

@@ -2,6 +2,7 @@
 
 use crate::db::copy::{RowBuffer, copy_rows};
 use crate::model::connector::ConnectorId;
+use crate::model::person::partition;
 use crate::model::snapshot;
 use crate::pipeline::TaskError;
 use crate::pipeline::authority::{Fate, Person};
@@ -72,7 +73,7 @@ impl Writing {
             .int4(self.run)
             .timestamptz(self.now)
             .jsonb(&json(&person.fields))
-            .jsonb(&json(&person.provenance))
+            .jsonb(&json(&person.stored_provenance()))
             .jsonb(b"{}")
             .jsonb(&json(&person.blocks))
             .text(&search(person));
@@ -85,7 +86,7 @@ impl Writing {
             .bool(deleted)
             .text(state(person, self.now))
             .jsonb(&json(&person.fields))
-            .jsonb(&json(&person.provenance))
+            .jsonb(&json(&person.stored_provenance()))
             .jsonb(&json(&person.blocks))
             .text(&search(person));
     }
@@ -98,6 +99,7 @@ impl Writing {
             connector_id: i32,
         }
         if !self.new.is_empty() {
+            partition::ensure(connection, self.connector)?;
             copy_rows(connection, persons::table, self.new)?;
         }
         if self.changed.is_empty() {
@@ -169,15 +171,29 @@ fn state(person: &Person, now: DateTime<Utc>) -> &'static str {
 
 /// What a search for this person may look for, folded.
 fn search(person: &Person) -> String {
-    const SEARCHED: [&str; 7] =
-        ["display_name", "given_name", "family_name", "user_name", "mail", "employee_id", "phone"];
-    let mut words: Vec<String> =
-        SEARCHED.iter().filter_map(|field| person.fields.get(*field).and_then(Value::as_str)).map(simplify).collect();
-    words.dedup();
-    words.join(" ")
+    search_of(|field| person.fields.get(field).and_then(Value::as_str))
 }
 
-fn json(value: &impl Serialize) -> Vec<u8> {
+/// Likewise, from the texts of fields.
+pub(super) fn search_of<'t>(text_of: impl Fn(&str) -> Option<&'t str>) -> String {
+    const SEARCHED: [&str; 7] =
+        ["display_name", "given_name", "family_name", "user_name", "mail", "employee_id", "phone"];
+    let mut words = String::new();
+    for text in SEARCHED.iter().filter_map(|field| text_of(field)) {
+        for word in simplify(text).split(' ') {
+            // Whoever looks for a word finds it once. Few words: looking through them is cheaper than a set.
+            if !words.split(' ').any(|known| known == word) {
+                if !words.is_empty() {
+                    words.push(' ');
+                }
+                words.push_str(word);
+            }
+        }
+    }
+    words
+}
+
+pub(super) fn json(value: &impl Serialize) -> Vec<u8> {
     // Maps and lists of JSON values always have a JSON form.
     serde_json::to_vec(value).unwrap_or_else(|_| b"{}".to_vec())
 }

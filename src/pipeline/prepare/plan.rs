@@ -102,6 +102,7 @@ impl Plan {
             }
             scopes.push(Scope {
                 id,
+                connector: self.connector.id.0,
                 definition,
                 file,
                 mapper,

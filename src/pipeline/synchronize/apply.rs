@@ -1,7 +1,6 @@
 //! The statements that apply a change set: set-wise, history first, one entity type or association at a time so that
 //! only its partition is touched.
 
-use crate::model::entity_type::UsersDefinition;
 use crate::model::guard::Operation;
 use crate::model::run::Run;
 use crate::pipeline::TaskError;
@@ -9,7 +8,7 @@ use crate::pipeline::pending;
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, Text};
+use diesel::sql_types::{BigInt, Date, Integer};
 use std::collections::BTreeSet;
 
 /// The scopes whose pending tables became partitions.
@@ -193,80 +192,6 @@ fn memberships(connection: &mut PgConnection, run: i32, operation: Operation) ->
     .bind::<Integer, _>(run)
     .execute(connection)?;
     Ok(())
-}
-
-/// Whether a person that prepare matched a user with was deleted since.
-pub fn somebody_went(
-    connection: &mut PgConnection,
-    run: i32,
-    entity_type: i32,
-    pending: Option<&str>,
-) -> Result<bool, TaskError> {
-    let added = match pending {
-        Some(table) => format!("or h.id in (select t.person_id from {table} t)"),
-        None => String::new(),
-    };
-    // From the persons that were deleted since, usually none, to the users.
-    let went: Answer = diesel::sql_query(format!(
-        "select exists (
-           select from persons_history h
-            where h.operation = 'delete'
-              and h.valid_to > (select t.finished_at from tasks t where t.run_id = $1 and t.stage = 'prepare')
-              and (h.id in (select c.person_id from changes c
-                             where c.run_id = $1 and c.entity_type_id = $2 and c.operation <> 'delete')
-                   {added})
-         ) as yes"
-    ))
-    .bind::<Integer, _>(run)
-    .bind::<Integer, _>(entity_type)
-    .get_result(connection)?;
-    Ok(went.yes)
-}
-
-/// Whether a person has come since prepare whom a rule would match with a user that is to become a new person.
-pub fn somebody_came(
-    connection: &mut PgConnection,
-    run: &Run,
-    entity_type: i32,
-    users: &UsersDefinition,
-    pending: Option<&str>,
-) -> Result<bool, TaskError> {
-    for rule in &users.correlate {
-        let field = rule.field.replace('\'', "''");
-        let added = match pending {
-            Some(table) => format!("union all select t.attributes ->> $3 from {table} t"),
-            None => String::new(),
-        };
-        // From the persons that came since, usually none, to the new users.
-        let came: Answer = diesel::sql_query(format!(
-            "select exists (
-               select from (
-                 select lower(p.fields ->> '{field}') as value from persons p
-                  where p.valid_from > (select t.finished_at from tasks t where t.run_id = $1 and t.stage = 'prepare')
-               ) came where came.value in (
-                 select lower(value) from (
-                   select c.after ->> $3 as value from changes c
-                    where c.run_id = $1 and c.entity_type_id = $2 and c.new_person
-                   {added}
-                 ) new where value is not null
-               )
-             ) as yes"
-        ))
-        .bind::<Integer, _>(run.id.0)
-        .bind::<Integer, _>(entity_type)
-        .bind::<Nullable<Text>, _>(Some(&rule.property))
-        .get_result(connection)?;
-        if came.yes {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-#[derive(QueryableByName)]
-struct Answer {
-    #[diesel(sql_type = Bool)]
-    yes: bool,
 }
 
 fn scopes(connection: &mut PgConnection, column: &str) -> Result<BTreeSet<i32>, TaskError> {

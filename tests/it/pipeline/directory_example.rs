@@ -98,9 +98,9 @@ fn the_company_arrives_whole() {
     let person = lines(
         muster,
         "select concat_ws(' ', p.fields ->> 'user_name', p.fields ->> 'display_name', p.fields ->> 'mail',
-                p.fields ->> 'phone', c.name, e.name, p.provenance -> 'mail' ->> 2)
-           from persons p join connectors c on c.id = (p.provenance -> 'mail' ->> 0)::int
-           join entity_types e on e.id = (p.provenance -> 'mail' ->> 1)::int
+                p.fields ->> 'phone', c.name, e.name, coalesce(p.provenance -> 'mail', p.provenance -> '') ->> 2)
+           from persons p join connectors c on c.id = (coalesce(p.provenance -> 'mail', p.provenance -> '') ->> 0)::int
+           join entity_types e on e.id = (coalesce(p.provenance -> 'mail', p.provenance -> '') ->> 1)::int
           where p.fields ->> 'user_name' = 'u00042'",
     );
     let id = &run["id"];

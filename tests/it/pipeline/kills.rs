@@ -125,6 +125,11 @@ fn scenario(number: u64, kills: [usize; 3], mut dice: Dice, undisturbed: &Undist
         for kill in 0..kills[part] {
             let worker = first.take().unwrap_or_else(|| spawn(&muster, &["serve", "--role", "worker"]));
             taken_up(&muster, run, killed);
+            if part == 1 {
+                // Who dies before having decided leaves a run that rests.
+                let decided = "select count(*) from decisions where run_id = 1";
+                wait(TAKE_OVER, "the decision", || count(&muster, decided) == 1);
+            }
             let share = if kill == 0 { 80 } else { 50 };
             std::thread::sleep(undisturbed.took[part] * dice.below(share) / 100);
             let (state, epoch, at_work) = standing(&muster, run);

@@ -95,7 +95,7 @@ impl House {
             &self.muster,
             &format!(
                 "select concat_ws(' by ', p.fields ->> '{field}', c.name) from persons p
-                   left join connectors c on c.id = (p.provenance -> '{field}' ->> 0)::int
+                   left join connectors c on c.id = (coalesce(p.provenance -> '{field}', p.provenance -> '') ->> 0)::int
                   where p.fields ->> 'user_name' = '{user_name}'"
             ),
         )

@@ -301,10 +301,8 @@ impl<'r, 'a> Resolver<'r, 'a> {
 
     pub(super) fn finish(mut self, work: &mut Work<'_>, scopes: &mut [Scope<'_>]) -> Result<(), TaskError> {
         if let Some(load) = self.load.take() {
-            let rows = load.rows();
-            work.progress.begin(format!("Indexing {}", self.association.definition.title()), 0);
-            let dropped = work.pending.index_links(load.finish()?, self.association.id)?;
-            self.association.counters.inserted += rows - dropped;
+            self.association.counters.inserted += load.rows();
+            work.builds.add(work.pending, work.pending.loaded_links(load.finish()?, self.association.id)?);
             return Ok(());
         }
         self.compare(work, scopes)
