@@ -106,6 +106,8 @@ impl Writing {
             return Ok(());
         }
         copy_rows(connection, person_updates::table, self.changed)?;
+        // The planner must know how few these are: it would read all persons through else.
+        connection.batch_execute("analyze person_updates")?;
         diesel::sql_query(
             "insert into persons_history (id, state, created_by, created_run_id, run_id, ended_by_run_id, operation,
                                           valid_from, valid_to, fields, provenance, local, blocks, search)
