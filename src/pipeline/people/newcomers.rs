@@ -67,6 +67,8 @@ impl Newcomers {
     ) -> Result<(), TaskError> {
         if !new {
             self.look_again([person]);
+        }
+        if !new || self.are_too_many() {
             return Ok(());
         }
         let load = match &mut self.load {
@@ -79,9 +81,17 @@ impl Newcomers {
 
     /// Persons who have another user than was thought, if this run makes them.
     pub fn look_again(&mut self, persons: impl IntoIterator<Item = i64>) {
+        if self.are_too_many() {
+            return;
+        }
         let reserved = &self.reserved;
         let ours = |person: &i64| reserved.iter().any(|(first, last)| (first..=last).contains(&person));
         self.again.extend(persons.into_iter().filter(ours));
+    }
+
+    /// So many are to be looked at again that synchronize may as well work all of them out.
+    fn are_too_many(&self) -> bool {
+        self.again.len() > MOST_AGAIN
     }
 
     /// Ends the loading. `users`: the pending tables of users.
@@ -96,7 +106,7 @@ impl Newcomers {
         let mut count = load.rows() as i64;
         let mut connection = load.finish()?;
         let schema = &work.pending.schema;
-        if self.again.len() > MOST_AGAIN {
+        if self.are_too_many() {
             connection.batch_execute(&format!("drop table {schema}.persons"))?;
             return Ok(());
         }
