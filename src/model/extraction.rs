@@ -4,9 +4,7 @@ mod lines;
 mod query;
 
 pub use lines::LineMap;
-pub use query::{
-    applied_before, files, find, give_up, insert, last_applied, needed, newest, older_than, share,
-};
+pub use query::{applied_before, files, find, give_up, insert, last_applied, needed, newest, older_than, share};
 
 use super::connector::ConnectorId;
 use super::id::id;

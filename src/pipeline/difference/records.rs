@@ -1,6 +1,7 @@
 //! Second pass: maps the records that have to be looked at, and turns them into inserts, updates or problems.
 
 mod left_out;
+mod known;
 
 use super::blobs;
 use super::change_set::ResourceChange;
@@ -18,12 +19,9 @@ use crate::pipeline::mapping::{Record, RowProblem};
 use crate::pipeline::people::correlation::{Correlator, Match, User};
 use crate::pipeline::people::newcomers::Portrait;
 use crate::values::digest::Digest;
-use diesel::pg::PgConnection;
-use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Integer, Jsonb, Nullable, Uuid as SqlUuid};
+use known::{Stored, differing, stored};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
-use uuid::Uuid;
 
 /// Records per question to the database.
 const BATCH: usize = 2000;
@@ -376,52 +374,6 @@ fn doubt(
     };
     work.changes.problem(&problem, identity(&scope.definition.name, accepted.key.as_bytes()))?;
     Ok((None, false))
-}
-
-#[derive(QueryableByName)]
-struct Stored {
-    #[diesel(sql_type = BigInt)]
-    id: i64,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    person_id: Option<i64>,
-    #[diesel(sql_type = Nullable<SqlUuid>)]
-    links_digest: Option<Uuid>,
-    #[diesel(sql_type = Jsonb)]
-    attributes: Value,
-}
-
-fn stored(
-    connection: &mut PgConnection,
-    scope: &Scope<'_>,
-    known: &[Accepted],
-) -> Result<HashMap<i64, Stored>, TaskError> {
-    let ids: Vec<i64> = known.iter().map(|accepted| scope.keys.get(accepted.slot).id).collect();
-    let rows: Vec<Stored> = diesel::sql_query(
-        "select id, person_id, links_digest, attributes from resources where entity_type_id = $1 and id = any($2)",
-    )
-    .bind::<Integer, _>(scope.id)
-    .bind::<Array<BigInt>, _>(ids)
-    .load(connection)?;
-    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
-}
-
-/// The properties that differ, as they are and as they will be; null where there is no value.
-fn differing(stored: &Value, now: &Map<String, Value>) -> (Map<String, Value>, Map<String, Value>) {
-    let none = Map::new();
-    let stored = stored.as_object().unwrap_or(&none);
-    let (mut before, mut after) = (Map::new(), Map::new());
-    for (name, value) in now {
-        let was = stored.get(name);
-        if was != Some(value) {
-            before.insert(name.clone(), was.cloned().unwrap_or(Value::Null));
-            after.insert(name.clone(), value.clone());
-        }
-    }
-    for (name, value) in stored.iter().filter(|(name, _)| !now.contains_key(*name)) {
-        before.insert(name.clone(), value.clone());
-        after.insert(name.clone(), Value::Null);
-    }
-    (before, after)
 }
 
 fn json(map: &Map<String, Value>) -> Vec<u8> {
