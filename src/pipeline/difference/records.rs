@@ -2,6 +2,7 @@
 
 mod left_out;
 mod known;
+mod left_out;
 
 use super::blobs;
 use super::change_set::ResourceChange;
