@@ -11,6 +11,7 @@ mod entity_type;
 mod error;
 mod limits;
 mod name;
+mod notification;
 mod paths;
 mod property;
 mod section;

@@ -3,11 +3,15 @@
 //! The `runs` row is the truth. The queue only says "look at this run"; whoever looks claims it, and a claim that finds
 //! nothing to do is done. So deliveries may be doubled or lost: [`rescue`] looks at the rows themselves.
 
+pub mod announcing;
 pub mod cleanup;
+pub mod feeds;
 pub mod first_run;
+pub mod health;
 pub mod heartbeat;
 pub mod queue;
 pub mod rescue;
+pub mod retries;
 pub mod schedule;
 pub mod stop;
 pub mod worker;

@@ -15,6 +15,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    announcements (id) {
+        id -> Int8,
+        connector_id -> Int4,
+        occasion -> Text,
+        run_id -> Nullable<Int4>,
+        at -> Timestamptz,
+        day -> Date,
+        facts -> Jsonb,
+        spread_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     approvals (run_id) {
         run_id -> Int4,
         approved_by -> Text,
@@ -121,6 +134,28 @@ diesel::table! {
         digest -> Nullable<Text>,
         comment -> Nullable<Text>,
         detail -> Jsonb,
+    }
+}
+
+diesel::table! {
+    deliveries (id) {
+        id -> Int8,
+        message_id -> Uuid,
+        announcement_id -> Nullable<Int8>,
+        connector_id -> Nullable<Int4>,
+        run_id -> Nullable<Int4>,
+        notification -> Text,
+        kind -> Text,
+        recipient -> Text,
+        occasion -> Text,
+        message -> Jsonb,
+        state -> Text,
+        attempts -> Int4,
+        due_at -> Timestamptz,
+        leased_until -> Nullable<Timestamptz>,
+        error -> Nullable<Text>,
+        created_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -438,6 +473,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    run_retries (run_id) {
+        run_id -> Int4,
+        tries -> Int4,
+        next_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     runs (id) {
         id -> Int4,
         connector_id -> Int4,
@@ -536,6 +579,7 @@ diesel::table! {
 
 diesel::allow_tables_to_appear_in_same_query!(
     accounts,
+    announcements,
     approvals,
     associations,
     audit,
@@ -544,6 +588,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     configurations,
     connectors,
     decisions,
+    deliveries,
     entity_types,
     exclusions,
     extraction_files,
@@ -568,6 +613,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     resources_history,
     run_holds,
     run_log,
+    run_retries,
     runs,
     sessions,
     settings_versions,

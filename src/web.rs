@@ -14,6 +14,7 @@ pub mod decision_view;
 pub mod diff;
 pub mod elements;
 pub mod error;
+pub mod failure;
 pub mod frame;
 pub mod health;
 pub mod links;

@@ -3,6 +3,7 @@
 use super::{Context, Exit, Session};
 use crate::connectors::Finding;
 use crate::db;
+use crate::model::delivery;
 use crate::store::{self, Store};
 use chrono::Utc;
 use nix::sys::statvfs::statvfs;
@@ -31,6 +32,7 @@ pub(super) fn run(context: &Context, _: Args) -> anyhow::Result<Exit> {
         Ok(session) => {
             findings.push(finding(subject, server(&session)));
             findings.push(finding("extraction store", extraction_store(context, &session)));
+            findings.push(finding("notifications", deliveries(context, &session)));
         }
         Err(error) => {
             findings.push(finding(subject, Err(error)));
@@ -125,6 +127,17 @@ fn extraction_store(context: &Context, session: &Session) -> anyhow::Result<Stri
     writer.finish()?;
     store.delete_prefix("doctor")?;
     Ok(format!("{} can be written and belongs to this database", store.location().0))
+}
+
+/// Deliveries that have failed wait for somebody who retries them or gives them up.
+fn deliveries(context: &Context, session: &Session) -> anyhow::Result<String> {
+    let failed = delivery::failed(&mut *session.connection()?)?;
+    if failed.is_empty() {
+        return Ok("no delivery has failed".to_owned());
+    }
+    let failed: Vec<String> = failed.iter().map(|(name, count)| format!("{count} to {name:?}")).collect();
+    let page = context.config.public_url.trim_end_matches('/');
+    anyhow::bail!("deliveries have failed: {}; retry them or give them up at {page}/deliveries", failed.join(", "))
 }
 
 /// `3.2 GB`.

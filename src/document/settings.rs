@@ -1,25 +1,23 @@
 //! The settings document: jobs, profile fields, the guards that connectors have by default, retention, notifications.
 
-use super::connection::secret;
 use super::error::DocumentErrors;
 use super::limits;
 use super::name::{self, NameOf, Unique};
+use super::notification;
 use super::paths::Folder;
-use super::section::{Section, Source, one_of};
+use super::section::{Section, Source};
 use crate::model::guard::{GuardSettings, Thresholds};
 use crate::model::job::JobDefinition;
 use crate::model::profile_field::{BUILT_IN, EditableBy, ProfileFieldDefinition};
 use crate::model::property::ValueType;
 use crate::model::run::Mode;
-use crate::model::settings::{NotificationDefinition, Occasion, Retention, SettingsDefinition};
+use crate::model::settings::{Retention, SettingsDefinition};
 use croner::parser::{CronParser, Seconds, Year};
 use toml_edit::TableLike;
 
 const MODES: [(&str, Mode); 2] = [("complete", Mode::Complete), ("incremental", Mode::Incremental)];
 const EDITABLE_BY: [(&str, EditableBy); 3] =
     [("nobody", EditableBy::Nobody), ("person", EditableBy::Person), ("administrator", EditableBy::Administrator)];
-const OCCASIONS: [(&str, Occasion); 3] =
-    [("blocked", Occasion::Blocked), ("failed", Occasion::Failed), ("late", Occasion::Late)];
 const LONGEST_DAYS: i64 = 36_500;
 
 /// Whether a document is the settings document: a connector's has a name, connections and entity types.
@@ -39,11 +37,7 @@ pub(super) fn read(source: &Source<'_>, folder: Folder<'_>) -> Result<SettingsDe
         thresholds: limits::thresholds(&root, &Thresholds::default()),
         guards: limits::guards(&root, &GuardSettings::default()),
         retention: retention(&root),
-        notifications: root
-            .sections("notification", "[[notification]]")
-            .iter()
-            .filter_map(|section| notification(section, folder))
-            .collect(),
+        notifications: notification::read_all(&root, folder),
     };
     root.close();
     source.finish(definition)
@@ -132,51 +126,4 @@ fn retention(root: &Section<'_, '_>) -> Retention {
     };
     section.close();
     retention
-}
-
-fn notification(section: &Section<'_, '_>, folder: Folder<'_>) -> Option<NotificationDefinition> {
-    if !section.has("kind") {
-        section.error("[[notification]] needs kind = \"webhook\"");
-    }
-    section.word("kind", &[("webhook", ())]);
-    let url = section.required_text("url");
-    if !section.has("secret") {
-        section.error("[[notification]] needs secret = { env = \"NAME\" } or { file = \"PATH\" }");
-    }
-    let secret = secret(section, "secret", folder);
-    let on = occasions(section);
-    section.close();
-    let wrong = match url::Url::parse(&url) {
-        Ok(address) => !matches!(address.scheme(), "http" | "https") || address.host().is_none(),
-        Err(_) => !url.is_empty(),
-    };
-    if wrong {
-        section.error_at("url", format!("{url:?} is not an address; write one that begins with https://"));
-    }
-    Some(NotificationDefinition::Webhook { url, secret: secret?, on })
-}
-
-fn occasions(section: &Section<'_, '_>) -> Vec<Occasion> {
-    let words = section.texts("on");
-    if words.is_empty()
-        && section.free_item("on").is_none_or(|item| item.as_array().is_some_and(|list| list.is_empty()))
-    {
-        section.error_at("on", format!("[[notification]] needs on = [\"blocked\", …], of {}", known_occasions()));
-    }
-    let mut occasions = Vec::new();
-    for (position, word) in words.iter().enumerate() {
-        match OCCASIONS.iter().find(|(known, _)| known == word) {
-            Some((_, occasion)) => occasions.push(*occasion),
-            None => section.error_at_element(
-                "on",
-                position,
-                format!("{word:?} is nothing to be told of; write {}", known_occasions()),
-            ),
-        }
-    }
-    occasions
-}
-
-fn known_occasions() -> String {
-    one_of(OCCASIONS.iter().map(|(word, _)| *word))
 }

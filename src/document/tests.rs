@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::connectors;
+use crate::model::notification::Occasion;
 use proptest::prelude::*;
 use std::path::Path;
 
@@ -269,10 +270,51 @@ fn settings_are_checked_likewise() {
         ("secret = { env = \"HOOK_SECRET\" }", "secret = »{ env = \"A\", file = \"/b\" }", "exactly one of them"),
         ("\"failed\", \"late\"", "»\"fialed\", \"late\"", "\"fialed\" is nothing to be told of"),
         ("kind = \"webhook\"", "kind = »\"pigeon\"", "kind takes \"webhook\""),
+        ("\"blocked\", \"failed\", \"late\"", "»\"recovered\"", "nothing is over that was not told before"),
+        ("url = \"http://127.0.0.1:9999/hook\"", "url = »\"https://ada:hunter2@x\"", "no user and no password"),
         ("[retention]", "[»retentions]", "did you mean \"retention\"?"),
     ] {
         assert!(SETTINGS.contains(from), "{from:?} stands in settings.toml");
         assert_error(&SETTINGS.replacen(from, to, 1), Some(Path::new("/srv")), says);
+    }
+}
+
+const MAIL: &str = r#"
+[[notification]]
+name = "operators"
+kind = "mail"
+server = "mail.example.org"
+port = 2525
+tls = "tls"
+user = "muster"
+password = { env = "MAIL_PASSWORD" }
+from = "muster@example.org"
+to = ["ada@example.org", "grace@example.org"]
+on = ["blocked"]
+connectors = ["hr"]
+"#;
+
+#[test]
+fn mail_is_a_notification_too() {
+    let Document::Settings { definition, .. } = parsed(&format!("{SETTINGS}{MAIL}")) else { panic!("no settings") };
+    let mail = &definition.notifications[1];
+    assert_eq!((mail.name(), mail.channel.kind(), mail.recovered), ("operators", "mail", true));
+    assert!(mail.tells_of(Occasion::Blocked, "hr") && !mail.tells_of(Occasion::Blocked, "campus"));
+    assert_eq!(toml::from_str::<SettingsDefinition>(&format!("{SETTINGS}{MAIL}")).unwrap(), definition);
+    for (from, to, says) in [
+        ("\"mail.example.org\"", "»\"smtp://mail\"", "is not the name of a server"),
+        ("port = 2525", "port = »0", "takes a whole number from 1 to 65535"),
+        ("tls = \"tls\"", "tls = »\"ssl\"", "tls takes \"starttls\", \"tls\" or \"none\""),
+        ("tls = \"tls\"", "tls = »\"none\"", "not sent in the clear"),
+        ("user = \"muster\"\n", "", "needs the user who signs in with it"),
+        ("{ env = \"MAIL_PASSWORD\" }", "»\"hunter2\"", "password is a secret"),
+        ("\"muster@example.org\"", "»\"muster\"", "is not an address"),
+        ("\"grace@example.org\"", "»\"Grace <grace@example.org>\"", "is not an address"),
+        ("to = [\"ada@example.org\", \"grace@example.org\"]", "to = »[]", "needs to ="),
+        ("name = \"operators\"", "name = »\"webhook\"", "a [[notification]] named \"webhook\" stands above"),
+    ] {
+        assert!(MAIL.contains(from), "{from:?} stands in the document");
+        assert_error(&format!("{SETTINGS}{}", MAIL.replacen(from, to, 1)), None, says);
     }
 }
 

@@ -5,7 +5,7 @@ use super::stop::Stop;
 use crate::db::{Db, DbConnection, DbError};
 use crate::document;
 use crate::model::settings::{self, Retention};
-use crate::model::{extraction, hold, job_slot, partition, purge};
+use crate::model::{announcement, delivery, extraction, hold, job_slot, partition, purge};
 use crate::pipeline::people::graces;
 use crate::store::{Store, StoreError};
 use chrono::{DateTime, Days, TimeDelta, Utc};
@@ -17,6 +17,7 @@ const MONTHS_AHEAD: u32 = 3;
 const SIGN_IN_FAILURES: TimeDelta = TimeDelta::days(1);
 const SLOTS: TimeDelta = TimeDelta::days(90);
 const LEFT_OUT: TimeDelta = TimeDelta::days(90);
+const ANNOUNCEMENTS: TimeDelta = TimeDelta::days(90);
 
 /// Why cleaning up stopped half-way; the next time goes on.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +44,8 @@ pub fn clean(conn: &mut DbConnection, store: &Store, now: DateTime<Utc>) -> Resu
     purge::sign_in_failures(conn, now - SIGN_IN_FAILURES)?;
     job_slot::purge(conn, now - SLOTS)?;
     purge::left_out(conn, now - LEFT_OUT)?;
+    announcement::purge(conn, now - ANNOUNCEMENTS)?;
+    delivery::purge_tests(conn, now - ANNOUNCEMENTS)?;
     for schema in purge::pending_schemas(conn)? {
         tracing::info!(schema, "dropped what an unfinished preparation had left");
     }

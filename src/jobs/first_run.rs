@@ -15,7 +15,8 @@ pub fn start_first_runs(conn: &mut DbConnection, enqueue: &Enqueue) -> Result<()
         }
         let document = configuration::current(conn, &connector)?.document;
         let wanted = document::connector(&document).is_ok_and(|definition| definition.run_at_start);
-        let waits = run::newest(conn, connector.id)?.is_some_and(|run| run.state == RunState::Blocked);
+        let waits =
+            run::newest(conn, connector.id)?.is_some_and(|run| run.state == RunState::Blocked && !run.standalone);
         if !wanted || waits {
             continue;
         }

@@ -9,6 +9,7 @@ mod slot;
 pub use cron::{CronError, JobTimes};
 
 use super::stop::Stop;
+use super::{feeds, retries};
 use crate::db::{Db, DbConnection};
 use crate::model::claim::Enqueue;
 use crate::model::job::{self, Job};
@@ -71,6 +72,8 @@ impl Schedule {
             slot::start(conn, job, due_at, complete_wins, &self.server, &self.enqueue)?;
         }
         slot::start_waiting(conn, now, &jobs, &self.enqueue)?;
+        retries::take_up(conn, now, &self.enqueue)?;
+        feeds::start_waiting(conn, &self.enqueue)?;
         self.seen = Some(jobs.into_iter().map(|job| (job.name.clone(), job)).collect());
         Ok(())
     }

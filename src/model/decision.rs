@@ -10,6 +10,7 @@ use super::audit;
 use super::claim::{Enqueue, FinishError, reset_preparation};
 use super::json::Json;
 use super::lease;
+use super::retry;
 use super::run::{self, Run, RunId, RunState, Stage, TaskState};
 use super::run_log::{self, Level};
 use crate::schema::{connectors, decisions, runs, tasks};
@@ -259,6 +260,12 @@ pub fn cancel(conn: &mut PgConnection, id: RunId, by: &Decider<'_>) -> Result<Ca
         }
     }
     exclusively(conn, id, |conn, run| {
+        if run.state == RunState::Failed && retry::forget(conn, run.id)? {
+            record(conn, &run, "cancel", by, serde_json::json!({}))?;
+            let stage = run.failure.as_ref().map_or(Stage::Export, |failure| failure.stage);
+            tell(conn, &run, stage, "cancelled-run", &format!("not tried again; cancelled by {}", by.name))?;
+            return Ok(Cancelled::AtOnce);
+        }
         if run.rests() {
             return Err(impossible(&run, "cancelled; one that waits for a decision can be discarded"));
         }
@@ -294,6 +301,7 @@ pub fn retry(conn: &mut PgConnection, id: RunId, by: &Decider<'_>, enqueue: &Enq
             return Err(DecisionError::Outdated { run: run.id, newer });
         }
         record(conn, &run, "retry", by, serde_json::json!({}))?;
+        retry::forget(conn, run.id)?;
         let state = match stage {
             Stage::Export => RunState::Queued,
             Stage::Prepare => RunState::Preparing,

@@ -65,9 +65,8 @@ macro_rules! words {
             type Err = UnknownWord;
 
             fn from_str(word: &str) -> Result<Self, UnknownWord> {
-                Self::ALL.iter().copied().find(|known| known.as_str() == word).ok_or_else(|| UnknownWord {
-                    word: word.to_owned(),
-                    known: Self::ALL.iter().map(|known| known.as_str()).collect::<Vec<_>>().join(", "),
+                Self::ALL.iter().copied().find(|known| known.as_str() == word).ok_or_else(|| {
+                    UnknownWord::new(word, &Self::ALL.iter().map(|known| known.as_str()).collect::<Vec<_>>())
                 })
             }
         }
@@ -80,6 +79,13 @@ macro_rules! words {
 pub struct UnknownWord {
     word: String,
     known: String,
+}
+
+impl UnknownWord {
+    /// `word` is none of `known`.
+    pub fn new(word: &str, known: &[&str]) -> Self {
+        Self { word: word.to_owned(), known: known.join(", ") }
+    }
 }
 
 words! {

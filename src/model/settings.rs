@@ -3,9 +3,11 @@
 use super::configuration::{Applied, Outcome};
 use super::guard::{GuardSettings, Thresholds};
 use super::job::{self, JobDefinition};
+use super::notification::NotificationDefinition;
 use super::profile_field::{self, ProfileFieldDefinition};
 use super::{audit, connector};
 use crate::schema::settings_versions;
+use crate::secret::Secret;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -49,21 +51,6 @@ impl Default for Retention {
     }
 }
 
-/// One `[[notification]]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
-pub enum NotificationDefinition {
-    /// A signed request (Standard Webhooks).
-    Webhook {
-        /// Where it goes; http or https.
-        url: String,
-        /// What it is signed with.
-        secret: SecretReference,
-        /// What it tells of.
-        on: Vec<Occasion>,
-    },
-}
-
 /// Where a secret stands; it never stands in a document itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
@@ -74,16 +61,14 @@ pub enum SecretReference {
     File(String),
 }
 
-/// What a notification tells of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Occasion {
-    /// A guard stopped a run.
-    Blocked,
-    /// A run failed.
-    Failed,
-    /// A connector was not synchronized when it should have been.
-    Late,
+impl SecretReference {
+    /// The secret itself. The error names where it should stand, never what is in it.
+    pub fn read(&self) -> Result<Secret, String> {
+        match self {
+            Self::Env(variable) => Secret::from_environment(variable),
+            Self::File(path) => Secret::from_file(path),
+        }
+    }
 }
 
 /// One version of the settings document.
@@ -156,6 +141,11 @@ fn unknown_sources(connection: &mut PgConnection, definition: &SettingsDefinitio
     for field in &definition.profile_fields {
         for source in field.sources.iter().filter(|source| !connectors.contains(*source)) {
             messages.push(format!("profile field {:?}: there is no connector {source:?} yet", field.name));
+        }
+    }
+    for notification in &definition.notifications {
+        for name in notification.connectors.iter().filter(|name| !connectors.contains(*name)) {
+            messages.push(format!("notification {:?}: there is no connector {name:?} yet", notification.name()));
         }
     }
     Ok(messages)

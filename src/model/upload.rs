@@ -39,6 +39,12 @@ pub fn waiting(connection: &mut PgConnection, connector_id: ConnectorId) -> Quer
     Ok(rows.into_iter().map(Row::made).collect())
 }
 
+/// The connectors for which files wait, with when the last of them came.
+pub fn last_received(connection: &mut PgConnection) -> QueryResult<Vec<(ConnectorId, DateTime<Utc>)>> {
+    let last = diesel::dsl::sql::<diesel::sql_types::Timestamptz>("max(uploaded_at)");
+    uploads::table.group_by(uploads::connector_id).select((uploads::connector_id, last)).load(connection)
+}
+
 /// Records a received file in place of the one before it; gives that one's path, whose file is no longer needed.
 pub fn replace(connection: &mut PgConnection, upload: &Upload) -> QueryResult<Option<String>> {
     connection.transaction(|connection| {

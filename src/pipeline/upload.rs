@@ -6,6 +6,7 @@ use crate::model::connector::{ConnectorDefinition, ConnectorId};
 use crate::model::upload::{self, Upload};
 use crate::store;
 use chrono::{DateTime, Utc};
+use diesel::QueryResult;
 use diesel::pg::PgConnection;
 use std::io::Read;
 use std::path::Path;
@@ -108,14 +109,15 @@ pub fn missing(
     connection: &mut PgConnection,
     connector_id: ConnectorId,
     definition: &ConnectorDefinition,
-) -> Result<Vec<SourceTable>, UploadError> {
+) -> QueryResult<Vec<SourceTable>> {
     let waiting = upload::waiting(connection, connector_id)?;
     let mut expected = upload::expected(definition);
     expected.retain(|table| !waiting.iter().any(|upload| upload.source_table == *table));
     Ok(expected)
 }
 
-fn auto_applies(definition: &ConnectorDefinition) -> bool {
+/// Whether a feed that is ready starts a run by itself.
+pub fn auto_applies(definition: &ConnectorDefinition) -> bool {
     definition.connections.iter().any(|connection| {
         ["upload", "auto_apply"].iter().all(|key| connection.settings.get(*key).is_some_and(|value| value == true))
     })

@@ -15,6 +15,8 @@ pub const USERS: &str = "/users";
 pub const GROUPS: &str = "/groups";
 /// Accounts.
 pub const ACCOUNTS: &str = "/accounts";
+/// Who is notified, and what became of it.
+pub const DELIVERIES: &str = "/deliveries";
 /// Keyboard and words.
 pub const HELP: &str = "/help";
 

@@ -31,6 +31,8 @@ pub enum Section {
     Users,
     /// Groups.
     Groups,
+    /// Notifications.
+    Deliveries,
     /// Settings.
     Settings,
     /// None of them.
@@ -166,6 +168,7 @@ impl Layout {
             Section::Runs => links::RUNS,
             Section::Users => links::USERS,
             Section::Groups => links::GROUPS,
+            Section::Deliveries => links::DELIVERIES,
             Section::Settings => links::ACCOUNTS,
             Section::Resources(_) | Section::None => return false,
         };

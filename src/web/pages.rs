@@ -9,6 +9,7 @@ pub mod configurations;
 pub mod connector;
 pub mod connectors;
 pub mod decision;
+pub mod deliveries;
 pub mod group;
 pub mod groups;
 pub mod help;

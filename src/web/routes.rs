@@ -75,6 +75,11 @@ pub fn table() -> Vec<Entry> {
         post("/accounts",                              Role(Administrator), accounts::add),
         post("/accounts/{account}",                    Role(Administrator), accounts::change),
 
+        get( "/deliveries",                            Role(Viewer),        deliveries::list),
+        post("/deliveries/test",                       Role(Administrator), deliveries::test),
+        post("/deliveries/{delivery}/retry",           Role(Operator),      deliveries::retry),
+        post("/deliveries/{delivery}/give-up",         Role(Operator),      deliveries::give_up),
+
         get( "/help",                                  Role(Viewer),        help::show),
         post("/appearance",                            Everyone,            appearance::choose),
 

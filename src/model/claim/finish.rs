@@ -2,15 +2,19 @@
 
 use super::take::held;
 use super::{Claim, Ending, Enqueue, Failure, FinishError, Prepared};
+use crate::model::announcement::{self, Facts};
 use crate::model::approval;
 use crate::model::cause::Cause;
 use crate::model::counters::Counters;
 use crate::model::hold;
 use crate::model::json::Json;
 use crate::model::lease;
+use crate::model::notification::Occasion;
+use crate::model::retry;
 use crate::model::run::{Run, RunState, Stage, TaskState};
 use crate::model::run_log::{self, Level};
 use crate::schema::{connectors, runs, tasks};
+use chrono::{DateTime, Utc};
 use diesel::dsl::{now, sql};
 use diesel::expression::SqlLiteral;
 use diesel::pg::PgConnection;
@@ -128,6 +132,11 @@ fn prepared(conn: &mut PgConnection, run: &Run, prepared: &Prepared) -> QueryRes
         log(conn, run, Stage::Prepare, Level::Warning, "guard-exceeded", &breach.message)?;
     }
     log(conn, run, Stage::Prepare, Level::Warning, "blocked-run", "blocked; nothing has been written")?;
+    if !run.standalone {
+        let (breaches, changes) = (prepared.breaches.clone(), Some(prepared.counters.changes()));
+        let facts = Facts { breaches, changes, ..Facts::default() };
+        announcement::trouble(conn, run.connector_id, Occasion::Blocked, Some(run.id), facts, None)?;
+    }
     Ok(After::rest(RunState::Blocked, run.standalone))
 }
 
@@ -143,6 +152,7 @@ fn applied(conn: &mut PgConnection, run: &Run, counters: Counters) -> QueryResul
     hold::end_over(conn, run.id)?;
     end_task(conn, run, Stage::Synchronize, TaskState::Completed, Some(changes))?;
     log(conn, run, Stage::Synchronize, Level::Info, "synchronized", &format!("{changes} changes applied"))?;
+    announcement::recovered(conn, run.connector_id, Some(run.id), None)?;
     Ok(After::rest(state, true))
 }
 
@@ -165,8 +175,28 @@ fn busy(conn: &mut PgConnection, run: &Run) -> QueryResult<After> {
 fn failed(conn: &mut PgConnection, run: &Run, stage: Stage, failure: Failure) -> QueryResult<After> {
     end_task(conn, run, stage, TaskState::Failed, None)?;
     log(conn, run, stage, Level::Error, "failed-run", &format!("{}: {}", failure.place, failure.message))?;
+    // Whoever looks at a dry run or a single task is there: it is not tried again, and nobody is told.
+    if !run.standalone {
+        let again_at = if failure.transient { retry::plan(conn, run.id)? } else { None };
+        if let Some(at) = again_at {
+            let message = format!("tried again by itself at {} UTC", at.format("%Y-%m-%d %H:%M:%S"));
+            log(conn, run, stage, Level::Info, "will-try-again", &message)?;
+        }
+        tell_failed(conn, run, stage, again_at)?;
+    }
     diesel::update(runs::table.find(run.id)).set(runs::failure.eq(Json(failure))).execute(conn)?;
     Ok(After::rest(RunState::Failed, true))
+}
+
+/// Announces that a run failed, in the transaction that says so.
+pub(super) fn tell_failed(
+    conn: &mut PgConnection,
+    run: &Run,
+    stage: Stage,
+    again_at: Option<DateTime<Utc>>,
+) -> QueryResult<()> {
+    let facts = Facts { stage: Some(stage), again_at, ..Facts::default() };
+    announcement::trouble(conn, run.connector_id, Occasion::Failed, Some(run.id), facts, None).map(drop)
 }
 
 fn cancelled(conn: &mut PgConnection, run: &Run, stage: Stage) -> QueryResult<After> {

@@ -1,5 +1,6 @@
 //! Taking a claim, holding it, giving it back.
 
+use super::finish::tell_failed;
 use super::{Claim, Enqueue, Failure, FinishError};
 use crate::model::json::Json;
 use crate::model::lease;
@@ -116,6 +117,9 @@ fn fail_hopeless(conn: &mut PgConnection, run: &Run, stage: Stage) -> QueryResul
          retry"
     );
     run_log::append(conn, run.id, stage, Level::Error, "failed-run", &message)?;
+    if !run.standalone {
+        tell_failed(conn, run, stage, None)?;
+    }
     let failure = Failure { stage, place: format!("task {stage}"), message, transient: true };
     end_abandoned(conn, run, stage, RunState::Failed, TaskState::Failed, Some(Json(failure)))
 }

@@ -2,13 +2,9 @@
 
 use crate::connectors::{self, ConnectionError, SettingValue};
 use crate::model::connection::ConnectionDefinition;
+use crate::secret::Secret;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
-
-/// The longest secret that is read from a file.
-const LONGEST: u64 = 64 << 10;
 
 /// The secrets of a connection by setting. Errors name the variable or the file, never what is in it.
 pub(super) fn resolve(connection: &ConnectionDefinition) -> Result<BTreeMap<String, String>, ConnectionError> {
@@ -24,26 +20,13 @@ pub(super) fn resolve(connection: &ConnectionDefinition) -> Result<BTreeMap<Stri
 }
 
 fn read(reference: &Value) -> Result<String, String> {
-    if let Some(variable) = reference.get("env").and_then(Value::as_str) {
-        return match std::env::var(variable) {
-            Ok(secret) => Ok(secret),
-            Err(std::env::VarError::NotPresent) => {
-                Err(format!("the environment variable {variable} is not set; set it for Muster and start again"))
-            }
-            Err(std::env::VarError::NotUnicode(_)) => Err(format!("the environment variable {variable} is no UTF-8")),
-        };
-    }
-    if let Some(path) = reference.get("file").and_then(Value::as_str) {
-        let mut secret = String::new();
-        let read = File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_string(&mut secret));
-        return match read {
-            Ok(length) if length as u64 > LONGEST => Err(format!("the file {path} is longer than a secret can be")),
-            // A line end at the end is an editor's, not the secret's.
-            Ok(_) => Ok(secret.trim_end_matches(['\r', '\n']).to_owned()),
-            Err(error) => Err(format!("the file {path} can't be read: {error}")),
-        };
-    }
-    Err("write { env = \"NAME\" } or { file = \"PATH\" }".to_owned())
+    let named = |key| reference.get(key).and_then(Value::as_str);
+    let secret = match (named("env"), named("file")) {
+        (Some(variable), _) => Secret::from_environment(variable),
+        (None, Some(path)) => Secret::from_file(path),
+        (None, None) => Err("write { env = \"NAME\" } or { file = \"PATH\" }".to_owned()),
+    };
+    secret.map(|secret| secret.expose().to_owned())
 }
 
 #[cfg(test)]

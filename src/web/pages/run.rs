@@ -18,6 +18,7 @@ use crate::web::decision_view::{DecisionView, decision_view, groups};
 use crate::web::diff::{ChangeLine, Scopes};
 use crate::web::elements::{Badge, When};
 use crate::web::error::WebError;
+use crate::web::failure::{self, FailureView};
 use crate::web::page::{Layout, Section};
 use crate::web::visitor::Visitor;
 use crate::web::{WebContext, links, moment, words};
@@ -48,7 +49,7 @@ struct RunPage {
     live: bool,
     decision: Option<DecisionView>,
     withheld: Option<WithheldView>,
-    failure: Option<(String, String, &'static str)>,
+    failure: Option<FailureView>,
     failure_causes: Vec<CauseView>,
     entity_types: Vec<EntityTypeCounters>,
     associations: Vec<AssociationCounters>,
@@ -237,10 +238,7 @@ fn page(conn: &mut PgConnection, layout: Layout, id: RunId) -> Result<RunPage, W
         live,
         decision: decision_view(&run).map(|view| DecisionView { groups: groups(&run, &scopes), ..view }),
         withheld: withheld(conn, &run)?,
-        failure: run
-            .failure
-            .as_ref()
-            .map(|failure| (failure.place.clone(), failure.message.clone(), words::stage(failure.stage))),
+        failure: failure::of(conn, &run, now)?,
         failure_causes: run.failure.as_ref().map(|_| causes::views(&run.causes)).unwrap_or_default(),
         entity_types: run.counters.entity_types.clone(),
         associations: run.counters.associations.clone(),

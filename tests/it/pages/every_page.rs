@@ -63,6 +63,8 @@ async fn every_page_is_in_order() {
         ("users", "/users"),
         ("users-found", "/users?q=GARCIA"),
         ("groups", "/groups"),
+        ("deliveries", "/deliveries"),
+        ("deliveries-none", "/deliveries?state=given_up"),
         ("accounts", "/accounts"),
         ("help", "/help"),
     ];

@@ -16,7 +16,7 @@ pub struct Site {
     pub address: String,
     /// The path of the administrator's one-time sign-in.
     pub welcome: String,
-    server: Child,
+    server: Option<Child>,
 }
 
 impl Site {
@@ -37,7 +37,20 @@ impl Site {
         };
         // What it says from now on must not fill the pipe.
         std::thread::spawn(move || messages.for_each(drop));
-        Self { program, address, welcome, server }
+        Self { program, address, welcome, server: Some(server) }
+    }
+
+    /// Ends the server; what it worked with stays.
+    pub fn stop(mut self) -> Program {
+        self.end();
+        std::mem::replace(&mut self.program, Program::new())
+    }
+
+    fn end(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            let _ = server.kill();
+            let _ = server.wait();
+        }
     }
 
     /// A browser in which the administrator has chosen a password and is signed in.
@@ -54,7 +67,6 @@ impl Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
+        self.end();
     }
 }

@@ -1,0 +1,3 @@
+drop table run_retries;
+drop table deliveries;
+drop table announcements;
