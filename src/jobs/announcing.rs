@@ -244,7 +244,7 @@ pub async fn announce_regularly(db: Db, public_url: String, stop: Stop) {
     loop {
         match announce(&db, &public_url, &mut looked).await {
             // There may be more of them.
-            Ok(tries) if tries == AT_ONCE as usize && !stop.is_asked() => continue,
+            Ok(tries) if tries > 0 && !stop.is_asked() => continue,
             Ok(_) => {}
             Err(error) => tracing::warn!(error = %error, "nobody could be notified; it is tried again"),
         }

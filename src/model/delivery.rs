@@ -174,7 +174,8 @@ fn what(notification: &NotificationDefinition, to: String, message: &Message, at
 }
 
 /// Takes up to `limit` deliveries that are due at `now`, each for `lease_seconds` from then on; those that another
-/// server is at are left out. Counts the try.
+/// server is at are left out. What one recipient is told goes one after the other, in the order in which it happened.
+/// Counts the try.
 pub fn claim(
     conn: &mut PgConnection,
     now: DateTime<Utc>,
@@ -185,8 +186,12 @@ pub fn claim(
         "update deliveries
             set attempts = attempts + 1, leased_until = $1 + make_interval(secs => $3)
           where id in (select id
-                         from deliveries
+                         from deliveries due
                         where state = 'pending' and due_at <= $1 and (leased_until is null or leased_until <= $1)
+                          and not exists (select from deliveries older
+                                           where older.state = 'pending' and older.due_at <= $1 and older.id < due.id
+                                             and older.notification = due.notification
+                                             and older.recipient = due.recipient)
                         order by due_at, id
                         limit $2
                           for update skip locked)

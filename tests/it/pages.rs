@@ -4,6 +4,7 @@ mod access;
 mod decision;
 mod every_page;
 mod groups;
+mod notifications;
 mod people;
 mod resources;
 mod sign_in;

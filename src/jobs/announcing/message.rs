@@ -24,7 +24,7 @@ pub(super) fn of(announcement: &Announcement, occasion: Occasion, connector: &Co
                     None => "It waits for".to_owned(),
                 }
             )];
-            lines.extend(facts.breaches.iter().map(|breach| format!("{}: {}", breach.scope, breach.message)));
+            lines.extend(facts.breaches.iter().map(|breach| breach.message.clone()));
             (format!("{name}: {run} is blocked"), lines)
         }
         Occasion::Failed => {
@@ -39,10 +39,9 @@ pub(super) fn of(announcement: &Announcement, occasion: Occasion, connector: &Co
         }
         Occasion::Recovered => {
             let over: Vec<&str> = facts.over.iter().map(|occasion| occasion.as_str()).collect();
-            let how = if run.is_empty() {
-                "No run is missing any more".into()
-            } else {
-                format!("R{} was applied", &run[1..])
+            let how = match announcement.run_id {
+                Some(run) => format!("Run {run} was applied"),
+                None => "No run is missing any more".to_owned(),
             };
             (format!("{name} is in order again"), vec![format!("{how}. What is over: {}.", over.join(", "))])
         }

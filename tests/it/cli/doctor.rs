@@ -1,6 +1,7 @@
 //! What is missing is found before it is missed.
 
 use crate::support::program::Program;
+use diesel::connection::SimpleConnection;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
@@ -10,10 +11,24 @@ fn a_healthy_installation_is_told_to_be_so() {
     let ran = muster.run(&["doctor", "--json"]).succeeded();
     let findings = ran.json();
     assert!(findings.iter().all(|finding| finding["ok"] == true), "{ran:#?}");
-    assert_eq!(findings.len(), 6);
+    assert_eq!(findings.len(), 7);
     let text = muster.run(&["doctor"]).succeeded();
     assert!(text.stdout.contains("ok   database: PostgreSQL "), "{text:#?}");
     assert!(!muster.folder.path().join("store/doctor/probe").exists());
+}
+
+#[test]
+fn a_delivery_that_failed_waits_for_somebody() {
+    let muster = Program::new();
+    muster
+        .database
+        .connect()
+        .batch_execute(
+            "insert into deliveries (notification, kind, recipient, occasion, message, state)
+             values ('chat', 'webhook', 'https://chat.example.org', 'blocked', '{}', 'failed')",
+        )
+        .unwrap();
+    muster.run(&["doctor"]).exited(1).shows("BAD  notifications: deliveries have failed: 1 to \"chat\"");
 }
 
 #[test]

@@ -42,7 +42,8 @@ impl MailServer {
 
     fn start(folder: TempDir, arguments: &[&str]) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/mail_server.py");
-        let mut server = Command::new("python3")
+        // The system's own Python: packages of the system are not seen by another one.
+        let mut server = Command::new("/usr/bin/python3")
             .arg(script)
             .args(arguments)
             .current_dir(folder.path())
