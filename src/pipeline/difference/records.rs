@@ -1,6 +1,5 @@
 //! Second pass: maps the records that have to be looked at, and turns them into inserts, updates or problems.
 
-mod left_out;
 mod known;
 mod left_out;
 
