@@ -270,7 +270,7 @@ fn settings_are_checked_likewise() {
         ("secret = { env = \"HOOK_SECRET\" }", "secret = »{ env = \"A\", file = \"/b\" }", "exactly one of them"),
         ("\"failed\", \"late\"", "»\"fialed\", \"late\"", "\"fialed\" is nothing to be told of"),
         ("kind = \"webhook\"", "kind = »\"pigeon\"", "kind takes \"webhook\""),
-        ("\"blocked\", \"failed\", \"late\"", "»\"recovered\"", "nothing is over that was not told before"),
+        ("[\"blocked\", \"failed\", \"late\"]", "»[\"recovered\"]", "nothing is over that was not told before"),
         ("url = \"http://127.0.0.1:9999/hook\"", "url = »\"https://ada:hunter2@x\"", "no user and no password"),
         ("[retention]", "[»retentions]", "did you mean \"retention\"?"),
     ] {

@@ -444,8 +444,8 @@ fn mail_comes_to_each_recipient_though_another_one_is_gone() {
     let hr = office.connector("hr", "display_name = \"Löhne\"");
     office.fail(&hr);
     let run = office.blocked(&hr);
-    let now = office.now();
     office.spread();
+    let now = office.now();
     assert_eq!(office.send(now), 3, "it did not ask for failed runs");
     let mail = server.next();
     assert_eq!((&mail["to"], &mail["from"]), (&serde_json::json!(["ada@example.org"]), &"muster@example.org".into()));

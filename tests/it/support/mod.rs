@@ -13,3 +13,9 @@ pub mod responder;
 pub mod site;
 pub mod town;
 pub mod works;
+
+/// Says by which means TLS is spoken in this process: no web client is made without, though none here needs it.
+pub fn provide_tls() {
+    // An error says that it was said already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}

@@ -47,6 +47,7 @@ impl Reader {
         });
         // Whatever else it says is read, so that it can go on saying it.
         std::thread::spawn(move || said.for_each(drop));
+        super::provide_tls();
         Self {
             server,
             address: address.expect("the server says where it answers"),

@@ -23,7 +23,6 @@ pub enum Answer {
 /// One request as it came.
 #[derive(Debug, Clone)]
 pub struct Received {
-    pub path: String,
     pub id: String,
     pub timestamp: String,
     pub signature: String,
@@ -114,7 +113,6 @@ impl Drop for Receiver {
 async fn receive(notes: web::Data<Notes>, request: HttpRequest, body: String) -> HttpResponse {
     let header = |name: &str| request.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
     notes.received.lock().unwrap().push(Received {
-        path: request.path().to_owned(),
         id: header("webhook-id"),
         timestamp: header("webhook-timestamp"),
         signature: header("webhook-signature"),

@@ -22,6 +22,7 @@ pub struct Site {
 impl Site {
     /// Starts `muster serve` and waits until it answers.
     pub fn start(program: Program) -> Self {
+        super::provide_tls();
         let listen = format!("127.0.0.1:{}", free_port());
         let mut server =
             program.command(&["serve"]).env("MUSTER_LISTEN", &listen).stdin(Stdio::null()).spawn().unwrap();

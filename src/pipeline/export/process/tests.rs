@@ -128,7 +128,7 @@ fn progress_is_heard_in_order() {
     let script = Script::new(
         "cat > /dev/null
          for rows in 1024 2048; do echo \"{\\\"progress\\\":{\\\"table\\\":\\\"feed.people\\\",\\\"rows\\\":$rows}}\"; done
-         echo '{\"answer\":{\"exported\":[]}}'",
+         echo '{\"answer\":{\"exported\":{\"files\":[],\"unchanged\":[]}}}'",
     );
     let mut heard = Vec::new();
     let answer = perform(&script.path(), &task(), None, &mut |news| {
