@@ -26,6 +26,7 @@ mod logging;
 mod migrate;
 mod output;
 mod resume;
+mod revert;
 mod run;
 mod runs;
 mod serve;
@@ -86,6 +87,8 @@ enum Command {
     Discard(decide::Args),
     /// Stop a run.
     Cancel(decide::Args),
+    /// Take back what an applied run has changed, by a run of its own.
+    Revert(revert::Args),
     /// Send the files of a feed.
     Upload(upload::Args),
     /// List, show or export users.
@@ -123,6 +126,7 @@ impl Command {
             Self::Release(args) => holds::release(context, args),
             Self::Discard(args) => decide::discard(context, args),
             Self::Cancel(args) => decide::cancel(context, args),
+            Self::Revert(args) => revert::run(context, args),
             Self::Upload(args) => upload::run(context, args),
             Self::User(args) => user::run(context, args),
             Self::Check(args) => check::run(context, args),

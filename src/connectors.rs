@@ -7,6 +7,8 @@
 pub mod files;
 pub mod ldap;
 
+pub use crate::model::extraction::SourceEnd;
+
 use crate::model::connection::{ConnectionDefinition, SourceTable, TableDefinition};
 use crate::store::Sealed;
 use serde::{Deserialize, Serialize};
@@ -149,6 +151,9 @@ pub trait Extraction {
 
     /// The current table was read from these bytes, all of them, and from nothing else.
     fn was_read_from(&mut self, _source: Sealed) {}
+
+    /// The current table was read to its end, and how that is known.
+    fn end(&mut self, end: SourceEnd) -> Result<(), ConnectionError>;
 }
 
 /// What a check found out.

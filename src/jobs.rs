@@ -9,6 +9,7 @@ pub mod feeds;
 pub mod first_run;
 pub mod health;
 pub mod heartbeat;
+pub mod proving;
 pub mod queue;
 pub mod rescue;
 pub mod retries;

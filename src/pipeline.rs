@@ -13,7 +13,9 @@ pub mod pending;
 pub mod people;
 pub mod prepare;
 pub mod progress;
+pub mod proof;
 pub mod provenance;
+pub mod revert;
 pub mod synchronize;
 pub mod upload;
 
@@ -92,6 +94,7 @@ impl TaskError {
 pub fn run_task(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), TaskError> {
     match claim.stage {
         Stage::Export => export::run(context, claim, progress),
+        Stage::Prepare if revert::is_revert(context, claim)? => revert::prepare(context, claim, progress),
         Stage::Prepare => prepare::run(context, claim, progress),
         Stage::Synchronize => synchronize::run(context, claim, progress),
     }

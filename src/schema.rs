@@ -160,6 +160,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    departures (id) {
+        id -> Int8,
+        run_id -> Int4,
+        person_id -> Int8,
+        entity_type_id -> Nullable<Int4>,
+        resource_id -> Nullable<Int8>,
+        group_id -> Nullable<Int8>,
+        added_by -> Nullable<Text>,
+        added_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     entity_types (id) {
         id -> Int4,
         connector_id -> Int4,
@@ -197,6 +210,7 @@ diesel::table! {
         profile -> Jsonb,
         indexes -> Jsonb,
         source -> Nullable<Jsonb>,
+        source_end -> Jsonb,
     }
 }
 
@@ -473,6 +487,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    run_proofs (run_id) {
+        run_id -> Int4,
+        proved_at -> Timestamptz,
+        proof -> Jsonb,
+    }
+}
+
+diesel::table! {
     run_retries (run_id) {
         run_id -> Int4,
         tries -> Int4,
@@ -507,6 +529,8 @@ diesel::table! {
         finished_at -> Nullable<Timestamptz>,
         applied_at -> Nullable<Timestamptz>,
         consequences -> Jsonb,
+        reverts_run_id -> Nullable<Int4>,
+        afterwards -> Nullable<Text>,
     }
 }
 
@@ -589,6 +613,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     connectors,
     decisions,
     deliveries,
+    departures,
     entity_types,
     exclusions,
     extraction_files,
@@ -613,6 +638,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     resources_history,
     run_holds,
     run_log,
+    run_proofs,
     run_retries,
     runs,
     sessions,

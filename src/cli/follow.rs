@@ -4,14 +4,22 @@ use super::show::Text;
 use super::{Context, Exit, Refusal};
 use crate::app::App;
 use crate::db::DbError;
+use crate::jobs::proving;
 use crate::model::run::{Run, RunId, RunState};
 use crate::model::run_report;
+use crate::pipeline::progress::Progress;
 use chrono::Utc;
 
 /// Works on the run until it rests, writes the report, and says how it ended.
 pub(super) fn follow(context: &Context, app: &App, id: RunId) -> anyhow::Result<Exit> {
     app.stop_on_signals()?;
     let run = app.work_through(id)?;
+    if run.state.is_applied() {
+        // What is proven in a moment is proven at once; the rest by the next server. It changes nothing.
+        if let Err(error) = proving::prove_due(&app.context, proving::SMALL, &Progress::default()) {
+            tracing::debug!(%error, "the run is proven later");
+        }
+    }
     let mut conn = app.context.db.get().map_err(DbError::from)?;
     let report =
         run_report::of(&mut conn, id, Utc::now())?.ok_or_else(|| Refusal::not_found(format!("run {id} is gone")))?;

@@ -116,6 +116,12 @@ impl fmt::Display for Text<'_> {
         let dry = if run.dry_run { ", dry run" } else { "" };
         let state = run.state.as_str().replace('_', " ");
         writeln!(f, "run {} of {}: {state} ({}{dry})", run.id, run.connector, run.mode)?;
+        if let Some(reverted) = run.reverts {
+            writeln!(f, "  takes back what run {reverted} has changed")?;
+        }
+        if let Some(by) = run.reverted_by {
+            writeln!(f, "  reverted by run {by}")?;
+        }
         for task in &run.tasks {
             write!(f, "  {:<11}  {:<9}  {:>9} rows", task.stage.as_str(), task.state.as_str(), task.rows)?;
             match (task.started_at, task.finished_at) {
@@ -162,6 +168,17 @@ impl fmt::Display for Text<'_> {
         }
         for breach in &run.breaches {
             writeln!(f, "  guard: {}", breach.message)?;
+        }
+        for source in &run.sources {
+            if !source.end.words.is_empty() {
+                writeln!(f, "  {}: read to its end: {}", source.file, source.end.words)?;
+            }
+        }
+        if let Some(proof) = &run.proof {
+            writeln!(f, "  proof: {}", proof.proof.sentence())?;
+            for one in &proof.proof.differing {
+                writeln!(f, "    {} {}: {}", one.entity_type, one.key, one.kind.words())?;
+            }
         }
         for cause in &run.causes {
             writeln!(f, "  likely cause: {}", cause.message)?;

@@ -124,7 +124,7 @@ fn export_table(
     if let Some(sealed) = source.seal() {
         extraction.was_read_from(sealed);
     }
-    Ok(())
+    extraction.end(source.end())
 }
 
 /// A column whose values leave as pairs.

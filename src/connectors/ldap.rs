@@ -187,5 +187,5 @@ async fn export_table(
             return Err(search.refuse(&message));
         }
     }
-    Ok(())
+    extraction.end(search.end())
 }

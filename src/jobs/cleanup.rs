@@ -59,6 +59,7 @@ pub fn clean(conn: &mut DbConnection, store: &Store, now: DateTime<Utc>) -> Resu
         }
     }
     if let Some(moment) = days_before(now, retention.history_days) {
+        purge::departures(conn, moment)?;
         for partition in partition::drop_months_before(conn, moment.date_naive())? {
             tracing::info!(partition, "dropped an old month");
         }

@@ -14,6 +14,7 @@ use crate::schema::extractions;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 id! {
     /// Id of an extraction.
@@ -68,6 +69,9 @@ pub struct ExtractionFile {
     /// What it was read from, where that is a file that can be told to be the same again.
     #[serde(default)]
     pub source: Option<SourceSeal>,
+    /// How the reading of the source reached its end; empty for extractions that are older than this.
+    #[serde(default)]
+    pub source_end: SourceEnd,
 }
 
 /// An index of a file, as one entity type or association reads it: an object of its own.
@@ -94,6 +98,16 @@ pub struct SourceSeal {
     pub bytes: u64,
     /// SHA-256 over everything else that decides what is written: settings, columns, mapping, exporter. Lower-case hex.
     pub reading: String,
+}
+
+/// How the reading of a table reached its end: what proves that nothing is missing.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SourceEnd {
+    /// In words: `end of file after 1204 bytes`.
+    pub words: String,
+    /// In figures, as the kind has them: bytes, pages, entries, result code.
+    pub figures: BTreeMap<String, serde_json::Value>,
 }
 
 impl ExtractionFile {

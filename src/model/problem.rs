@@ -49,11 +49,13 @@ pub enum ProblemCode {
     LocalPerson,
     /// No person matches, and the entity type creates none.
     NoMatch,
+    /// What a revert would take back was changed since, and is left as it is.
+    Conflict,
 }
 
 impl ProblemCode {
     /// All codes.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::MissingKey,
         Self::InvalidValue,
         Self::RequiredMissing,
@@ -63,6 +65,7 @@ impl ProblemCode {
         Self::AmbiguousMatch,
         Self::LocalPerson,
         Self::NoMatch,
+        Self::Conflict,
     ];
 
     /// The word in SQL, JSON and log.
@@ -77,6 +80,7 @@ impl ProblemCode {
             Self::AmbiguousMatch => "ambiguous_match",
             Self::LocalPerson => "local_person",
             Self::NoMatch => "no_match",
+            Self::Conflict => "conflict",
         }
     }
 

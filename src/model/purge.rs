@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{Text, Timestamptz};
 
 /// Removes sessions that are over at `now`.
 pub fn sessions(conn: &mut PgConnection, now: DateTime<Utc>) -> QueryResult<usize> {
@@ -24,10 +24,18 @@ pub fn left_out(conn: &mut PgConnection, moment: DateTime<Utc>) -> QueryResult<u
         gone += diesel::sql_query(format!(
             "delete from {table} t using runs r where r.id = t.run_id and r.finished_at < $1"
         ))
-        .bind::<diesel::sql_types::Timestamptz, _>(moment)
+        .bind::<Timestamptz, _>(moment)
         .execute(conn)?;
     }
     Ok(gone)
+}
+
+/// Forgets what persons took along that were removed by runs applied before `moment`: those can't be reverted
+/// any more.
+pub fn departures(conn: &mut PgConnection, moment: DateTime<Utc>) -> QueryResult<usize> {
+    diesel::sql_query("delete from departures d using runs r where r.id = d.run_id and r.applied_at < $1")
+        .bind::<Timestamptz, _>(moment)
+        .execute(conn)
 }
 
 /// Drops the schemas of preparations (`run_<run>_<epoch>`) that belong neither to a live claim nor to a change set that

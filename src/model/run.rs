@@ -155,6 +155,16 @@ words! {
 }
 
 words! {
+    /// What a revert does so that the next run does not bring back what it took away.
+    Afterwards {
+        /// The reverted changes are held.
+        Hold = "hold",
+        /// The connector is taken out of the scheduled jobs.
+        Deactivate = "deactivate",
+    }
+}
+
+words! {
     /// What started a run.
     Trigger {
         /// A job.

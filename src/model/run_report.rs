@@ -4,8 +4,11 @@ use super::cause::Cause;
 use super::connector;
 use super::consequence::Consequence;
 use super::counters::{AssociationCounters, Counters, EntityTypeCounters};
+use super::extraction::{self, ExtractionFile, ExtractionId, SourceEnd};
 use super::guard::Breach;
 use super::problem::ProblemCode;
+use super::proof::{self, Proof};
+use super::revert;
 use super::run::{self, Mode, Run, RunId, RunState, Stage, TaskState, Trigger};
 use super::task::{self, Task};
 use chrono::{DateTime, Utc};
@@ -28,12 +31,20 @@ pub struct RunReport {
     pub state: RunState,
     /// Whether it was started to be looked at only.
     pub dry_run: bool,
+    /// The run whose inverse it is.
+    pub reverts: Option<RunId>,
+    /// The applied run by which it is reverted now.
+    pub reverted_by: Option<RunId>,
     /// When a worker first took it.
     pub started_at: Option<DateTime<Utc>>,
     /// When it was over.
     pub finished_at: Option<DateTime<Utc>>,
     /// The version of the connector's configuration that it uses.
     pub configuration_version: i32,
+    /// How each table of its extraction was read to its end.
+    pub sources: Vec<SourceReport>,
+    /// What was extracted, held against what is stored, once that was done.
+    pub proof: Option<ProofReport>,
     /// What a decision is bound to.
     pub change_set_digest: Option<String>,
     /// Its stages in order.
@@ -70,6 +81,35 @@ pub struct TaskReport {
     pub finished_at: Option<DateTime<Utc>>,
     /// Rows read, or changes applied.
     pub rows: i64,
+}
+
+/// A table that was read.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SourceReport {
+    /// `connection.table`.
+    pub table: String,
+    /// What messages call it.
+    pub file: String,
+    /// Records read.
+    pub rows: u64,
+    /// How its end is known.
+    pub end: SourceEnd,
+}
+
+impl SourceReport {
+    fn of(file: ExtractionFile) -> Self {
+        Self { table: file.source_table, file: file.source_file, rows: file.rows, end: file.source_end }
+    }
+}
+
+/// A proof with its moment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ProofReport {
+    /// When it was made.
+    pub proved_at: DateTime<Utc>,
+    /// What came of it.
+    #[serde(flatten)]
+    pub proof: Proof,
 }
 
 /// Rows of one entity type; `read` is the sum of what became of them, deletions by absence aside.
@@ -144,10 +184,20 @@ pub fn of(conn: &mut PgConnection, id: RunId, now: DateTime<Utc>) -> QueryResult
     let Some(run) = run::by_id(conn, id)? else { return Ok(None) };
     let connector = connector::by_id(conn, run.connector_id)?.map(|connector| connector.name).unwrap_or_default();
     let tasks = task::of(conn, id)?;
-    Ok(Some(report(run, connector, &tasks, now)))
+    let reverted_by = match run.applied_at {
+        Some(_) => revert::reverted_by(conn, id)?,
+        None => None,
+    };
+    let proof = proof::of(conn, id)?.map(|(proved_at, proof)| ProofReport { proved_at, proof });
+    let files = match run.extraction_id {
+        Some(id) => extraction::files(conn, ExtractionId(id))?,
+        None => Vec::new(),
+    };
+    let sources = files.into_iter().filter(|file| !file.is_pairs()).map(SourceReport::of).collect();
+    Ok(Some(RunReport { reverted_by, sources, proof, ..report(run, connector, &tasks, now) }))
 }
 
-/// The report on a run whose rows are at hand.
+/// The report on a run whose rows are at hand; whether it was reverted is not among them.
 pub fn report(run: Run, connector: String, tasks: &[Task], now: DateTime<Utc>) -> RunReport {
     let counters = &run.counters.0;
     RunReport {
@@ -157,6 +207,10 @@ pub fn report(run: Run, connector: String, tasks: &[Task], now: DateTime<Utc>) -
         trigger: run.trigger,
         state: run.state,
         dry_run: run.dry_run,
+        sources: Vec::new(),
+        proof: None,
+        reverts: run.reverts_run_id,
+        reverted_by: None,
         started_at: run.started_at,
         finished_at: run.finished_at,
         configuration_version: run.configuration_version,

@@ -5,6 +5,7 @@ pub mod correlation;
 pub mod graces;
 mod households;
 pub mod newcomers;
+pub mod reverting;
 mod writing;
 
 use super::TaskError;

@@ -2,7 +2,7 @@
 //! writes nothing that anybody reads before its last, fenced transaction.
 
 mod approval;
-mod freeze;
+pub(super) mod freeze;
 mod inquiry;
 mod left;
 pub mod plan;
@@ -131,7 +131,7 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
 
     let mut breaches = evaluate(&plan, counters.clone(), frozen.new_rejects);
     progress.begin("Freezing the change set", 0);
-    freeze::fill_keys(&mut connection, &pending, &plan)?;
+    freeze::fill_keys(&mut connection, &pending, &plan.entity_types)?;
     progress.begin("Looking for consequences", 0);
     let consequences = consequences::work_out(&mut connection, &plan, &pending, &struck)?;
     withhold::write(&mut connection, &pending.schema, claim.run.0, &withheld, &over)?;

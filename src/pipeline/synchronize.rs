@@ -5,6 +5,7 @@ mod correlations;
 
 use super::people::{self, PeopleWorld};
 use super::progress::Progress;
+use super::revert::applying as revert;
 use super::{Context, TaskError, groups};
 use crate::db;
 use crate::document;
@@ -12,7 +13,7 @@ use crate::model::claim::{Claim, Ending, finish};
 use crate::model::connector::{self, Connector, ConnectorDefinition};
 use crate::model::entity_type::Represents;
 use crate::model::partition;
-use crate::model::run::{self, Run};
+use crate::model::run::{self, Mode, Run};
 use crate::model::{association, configuration, entity_type};
 use diesel::Connection;
 use diesel::connection::SimpleConnection;
@@ -100,6 +101,9 @@ fn apply(
     let entity_types: BTreeMap<String, i32> =
         entity_type::ids(connection, connector.id)?.into_iter().map(|(name, id)| (name, id.0)).collect();
     let mut touched = apply::resources(connection, run.id.0)?;
+    if let (Mode::Revert, Some(schema)) = (run.mode, &run.pending_schema) {
+        apply::uncorrelate(connection, schema)?;
+    }
     touched.extend(&attached.entity_types);
     progress.go_on()?;
     let mut relinked = apply::links(connection, run.id.0)?;
@@ -122,14 +126,19 @@ fn apply(
             .collect();
         let stored = counters.persons.stored;
         let id = connector.id.0;
-        let (created, made) = match &run.pending_schema {
-            Some(schema) => people::newcomers::attach(connection, schema, id, now)?,
-            None => (0, Vec::new()),
+        counters.persons = if run.mode == Mode::Revert {
+            revert::persons(connection, run, &authority, id, now, progress)?
+        } else {
+            let (created, made) = match &run.pending_schema {
+                Some(schema) => people::newcomers::attach(connection, schema, id, now)?,
+                None => (0, Vec::new()),
+            };
+            let world = PeopleWorld { changes: "changes_now", added: &users, applied: true, made: &made };
+            let mut persons = people::apply(connection, &authority, &world, id, run.id.0, now, progress)?;
+            persons.created += created;
+            persons
         };
-        let world = PeopleWorld { changes: "changes_now", added: &users, applied: true, made: &made };
-        counters.persons = people::apply(connection, &authority, &world, id, run.id.0, now, progress)?;
         counters.persons.stored = stored;
-        counters.persons.created += created;
     }
     let memberships: Vec<i32> = association::of_connector(connection, connector.id)?
         .into_iter()
@@ -138,6 +147,10 @@ fn apply(
         .collect();
     let members_changed = memberships.iter().any(|id| relinked.contains(id));
     apply::announce_departures(connection, run.id.0)?;
+    if run.mode == Mode::Revert {
+        revert::restore_groups(connection, run)?;
+        revert::afterwards(connection, run, connector)?;
+    }
     groups::apply(connection, definition, &entity_types, &touched, members_changed, run.id.0)?;
     apply::announce(connection, run.id.0, &attached)?;
     Ok(counters)

@@ -56,6 +56,8 @@ pub fn table() -> Vec<Entry> {
         post("/runs/{run}/discard",                    Role(Administrator), decision::discard),
         post("/runs/{run}/cancel",                     Role(Operator),      decision::cancel),
         post("/runs/{run}/retry",                      Role(Operator),      decision::retry),
+        get( "/runs/{run}/revert",                     Role(Administrator), revert::confirm),
+        post("/runs/{run}/revert",                     Role(Administrator), revert::start),
 
         get( "/resources/{connector}/{entity_type}",   Role(Viewer),        resources::list),
         get( "/resources/{connector}/{entity_type}/{id}",

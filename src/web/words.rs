@@ -200,6 +200,9 @@ pub fn problem(code: &str) -> (&'static str, &'static str) {
         Some(ProblemCode::AmbiguousMatch) => ("Several users match", "Make the correlation unambiguous."),
         Some(ProblemCode::LocalPerson) => ("Matches a user that somebody made by hand", "Decide by hand."),
         Some(ProblemCode::NoMatch) => ("No user matches", "Load the connector that creates users first."),
+        Some(ProblemCode::Conflict) => {
+            ("Changed since", "It is left as it is; change it at its source if it has to go back as well.")
+        }
         None => ("Other", "See the message."),
     }
 }

@@ -12,6 +12,8 @@ mod kills;
 mod likely_causes;
 mod newcomers;
 mod nightly;
+mod proof;
+mod revert;
 mod several_sources;
 mod stored;
 mod withheld;

@@ -2,9 +2,12 @@
 
 use super::settings::{ConnectionSettings, TableSettings};
 use super::{ConnectionError, ConnectionRequest};
+use crate::connectors::SourceEnd;
 use crate::model::connection::TableDefinition;
 use crate::store::{Sealed, Sealing};
+use chrono::{DateTime, SecondsFormat, Utc};
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
@@ -70,6 +73,20 @@ impl Source {
         let mut buffer = vec![0; 256 << 10];
         while bytes.read(&mut buffer).map_err(|error| unreadable(&self.name, &error))? > 0 {}
         Ok(self.seal().as_ref() == Some(sealed))
+    }
+
+    /// What there was to be read: the whole file, as it was when it was opened and still is.
+    pub(super) fn end(&self) -> SourceEnd {
+        let bytes = self.seen.len();
+        let written = |at| DateTime::<Utc>::from(at).to_rfc3339_opts(SecondsFormat::Secs, true);
+        let modified = self.seen.modified().ok().map(written);
+        let words = match &modified {
+            Some(at) => format!("end of file after {bytes} bytes, unchanged since {at}"),
+            None => format!("end of file after {bytes} bytes"),
+        };
+        let mut figures = BTreeMap::from([("bytes".to_owned(), bytes.into())]);
+        figures.extend(modified.map(|at| ("modified".to_owned(), at.into())));
+        SourceEnd { words, figures }
     }
 
     /// Makes sure that nobody wrote to the file, or put another in its place, while it was read.

@@ -2,7 +2,7 @@
 //! first doubt.
 
 use super::*;
-use crate::connectors::UploadedFile;
+use crate::connectors::{SourceEnd, UploadedFile};
 use crate::model::connection::ConnectionDefinition;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ struct Memory {
     tables: Vec<(String, String, Vec<String>)>,
     rows: Vec<(u64, Vec<String>)>,
     pairs: Vec<(String, u64, [String; 2])>,
+    ends: Vec<String>,
 }
 
 impl Extraction for Memory {
@@ -38,6 +39,11 @@ impl Extraction for Memory {
     ) -> Result<(), ConnectionError> {
         let values = values.map(|value| String::from_utf8(value.to_vec()).unwrap());
         self.pairs.push((table.into(), line.unwrap(), values));
+        Ok(())
+    }
+
+    fn end(&mut self, end: SourceEnd) -> Result<(), ConnectionError> {
+        self.ends.push(end.words);
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ use super::outcome;
 use super::session::Session;
 use super::settings::SearchTable;
 use super::wire;
-use crate::connectors::ConnectionError;
+use crate::connectors::{ConnectionError, SourceEnd};
 use ldap3::controls::{Control, ControlType, MakeCritical, PagedResults};
 use ldap3::{LdapResult, SearchStream};
 
@@ -26,6 +26,7 @@ pub struct PagedSearch<'a> {
     entries: u64,
     entries_before_page: u64,
     empty_pages: u32,
+    pages: u64,
     referrals: u64,
 }
 
@@ -42,6 +43,7 @@ impl<'a> PagedSearch<'a> {
             entries: 0,
             entries_before_page: 0,
             empty_pages: 0,
+            pages: 0,
             referrals: 0,
         }
     }
@@ -72,6 +74,18 @@ impl<'a> PagedSearch<'a> {
             }
         }
         Ok(None)
+    }
+
+    /// How the search reached its end. After [`next`](Self::next) has said that there are no more.
+    pub fn end(&self) -> SourceEnd {
+        let (pages, entries, referrals) = (self.pages, self.entries, self.referrals);
+        let passed = if referrals > 0 { format!(", {referrals} referrals passed over") } else { String::new() };
+        let words = format!(
+            "result code 0 and an empty paging cookie after {pages} {} with {entries} entries{passed}",
+            if pages == 1 { "page" } else { "pages" }
+        );
+        let figures = [("result_code", 0), ("pages", pages), ("entries", entries), ("referrals", referrals)];
+        SourceEnd { words, figures: figures.map(|(name, figure)| (name.to_owned(), figure.into())).into() }
     }
 
     /// How many references to other servers were passed over.
@@ -124,6 +138,7 @@ impl<'a> PagedSearch<'a> {
         if self.empty_pages > MAX_EMPTY_PAGES {
             return Err(self.refuse("the server goes on sending empty pages; its paging is broken"));
         }
+        self.pages += 1;
         self.at_end = cookie.is_empty();
         self.cookie = cookie;
         Ok(())

@@ -1,6 +1,6 @@
 //! Extractions in the database.
 
-use super::{Extraction, ExtractionFile, ExtractionId, FileIndex, LineMap, SourceSeal, digest};
+use super::{Extraction, ExtractionFile, ExtractionId, FileIndex, LineMap, SourceEnd, SourceSeal, digest};
 use crate::model::connector::ConnectorId;
 use crate::model::json::Json;
 use crate::model::profile::TableProfile;
@@ -42,6 +42,7 @@ pub fn insert(
                 extraction_files::header.eq(Json(file.header.clone())),
                 extraction_files::lines.eq(Json(file.lines.clone())),
                 extraction_files::profile.eq(Json(file.profile.clone())),
+                extraction_files::source_end.eq(Json(file.source_end.clone())),
                 extraction_files::indexes.eq(Json(file.indexes.clone())),
                 extraction_files::source.eq(file.source.clone().map(Json)),
             ))
@@ -174,6 +175,7 @@ struct FileRow {
     header: Json<Vec<String>>,
     lines: Json<LineMap>,
     profile: Json<TableProfile>,
+    source_end: Json<SourceEnd>,
     indexes: Json<Vec<FileIndex>>,
     source: Option<Json<SourceSeal>>,
 }
@@ -190,6 +192,7 @@ impl FileRow {
             header: self.header.0,
             lines: self.lines.0,
             profile: self.profile.0,
+            source_end: self.source_end.0,
             indexes: self.indexes.0,
             source: self.source.map(|source| source.0),
         }

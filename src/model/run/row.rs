@@ -1,6 +1,6 @@
 //! The run's row.
 
-use super::{Mode, RunId, RunState, Stage, TaskChoice, Trigger};
+use super::{Afterwards, Mode, RunId, RunState, Stage, TaskChoice, Trigger};
 use crate::model::cause::Cause;
 use crate::model::claim::Failure;
 use crate::model::connector::ConnectorId;
@@ -66,6 +66,10 @@ pub struct Run {
     pub finished_at: Option<DateTime<Utc>>,
     /// When its change set became visible.
     pub applied_at: Option<DateTime<Utc>>,
+    /// The run whose inverse it is.
+    pub reverts_run_id: Option<RunId>,
+    /// What a revert does so that the next run does not bring back what it took away.
+    pub afterwards: Option<Afterwards>,
 }
 
 impl Run {

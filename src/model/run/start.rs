@@ -1,7 +1,7 @@
 //! Starting a run: the row, its tasks and the queue entry in one transaction.
 
 use super::row::stages_of;
-use super::{Mode, RunId, RunState, TaskChoice, TaskState, Trigger, query};
+use super::{Afterwards, Mode, RunId, RunState, TaskChoice, TaskState, Trigger, query};
 use crate::model::claim::Enqueue;
 use crate::model::connector::ConnectorId;
 use crate::model::decision::{self, Decider};
@@ -31,6 +31,8 @@ pub struct NewRun<'a> {
     pub dry_run: bool,
     /// The extraction to prepare, for a replay; a single preparation takes the newest.
     pub extraction_id: Option<i64>,
+    /// The run to revert, and what else a revert does.
+    pub reverts: Option<(RunId, Option<Afterwards>)>,
 }
 
 impl NewRun<'_> {
@@ -45,6 +47,7 @@ impl NewRun<'_> {
             task: TaskChoice::All,
             dry_run: false,
             extraction_id: None,
+            reverts: None,
         }
     }
 }
@@ -137,6 +140,8 @@ fn insert(conn: &mut PgConnection, new: &NewRun<'_>) -> Result<RunId, StartError
             runs::state.eq(RunState::Queued),
             runs::configuration_version.eq(version),
             runs::extraction_id.eq(extraction_id),
+            runs::reverts_run_id.eq(new.reverts.map(|(run, _)| run)),
+            runs::afterwards.eq(new.reverts.and_then(|(_, afterwards)| afterwards)),
         ))
         .returning(runs::id)
         .get_result(conn)?;

@@ -290,7 +290,8 @@ fn proposal(after: Option<&Value>) -> u128 {
     Digest::of_fields(5, std::iter::once(text.as_bytes())).0
 }
 
-fn canonical(value: &Value) -> Value {
+/// A value in the form that does not depend on who wrote it: numbers by their worth, properties by their names.
+pub fn canonical(value: &Value) -> Value {
     match value {
         Value::Number(number) => match (number.as_i64(), number.as_f64()) {
             (Some(whole), _) => Value::from(whole),

@@ -60,6 +60,17 @@ pub(super) fn export(
     given_up.map_or(Ok(Answer::Exported { files, unchanged }), Err)
 }
 
+/// Every table has told how its end is known.
+fn read_to_their_end(files: Vec<ExtractionFile>) -> Result<Vec<ExtractionFile>, ConnectionError> {
+    match files.iter().find(|file| !file.is_pairs() && file.source_end.words.is_empty()) {
+        Some(file) => Err(ConnectionError::permanent(
+            &file.source_table,
+            "was not read to an end that is proven; nothing of it is used",
+        )),
+        None => Ok(files),
+    }
+}
+
 /// One request for each table, where they can be read apart.
 fn parts(kind: &dyn ConnectionKind, request: &ConnectionRequest) -> Vec<ConnectionRequest> {
     if !kind.reads_tables_apart() {
@@ -114,7 +125,11 @@ impl Part<'_> {
             }
         };
         let mut extraction = ExtractionWriter::new(self.store.clone(), prefix, self.request, self.readers, &tell);
-        let exported = self.kind.export(self.request, &mut extraction).and_then(|()| extraction.finish());
+        let exported = self
+            .kind
+            .export(self.request, &mut extraction)
+            .and_then(|()| extraction.finish())
+            .and_then(read_to_their_end);
         exported.map(Written::Files).map_err(|error| match self.failed.load(Ordering::Relaxed) {
             true => Ended::GivenUp(error),
             false => Ended::Failed(error),

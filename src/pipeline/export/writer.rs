@@ -2,7 +2,7 @@
 
 use super::profiler::Profiler;
 use super::sources::reading;
-use crate::connectors::{ConnectionError, ConnectionRequest, Extraction};
+use crate::connectors::{ConnectionError, ConnectionRequest, Extraction, SourceEnd};
 use crate::model::extraction::{ExtractionFile, LineMap, SourceSeal};
 use crate::pipeline::index::{Indexer, Readers};
 use crate::store::{Sealed, Store, StoreError, StoreWriter};
@@ -126,6 +126,14 @@ impl Extraction for ExtractionWriter<'_> {
         };
         self.pairs[position].row(line, &mut values.into_iter())
     }
+
+    fn end(&mut self, end: SourceEnd) -> Result<(), ConnectionError> {
+        let Some(table) = &mut self.table else {
+            return Err(ConnectionError::permanent(&self.request.definition.name, "an end came before its table"));
+        };
+        table.file.source_end = end;
+        Ok(())
+    }
 }
 
 /// One table, being written.
@@ -163,6 +171,7 @@ impl TableWriter {
             profile: Default::default(),
             indexes: Vec::new(),
             source: None,
+            source_end: SourceEnd::default(),
         };
         let mut begun = Self {
             object,

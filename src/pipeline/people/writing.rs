@@ -14,7 +14,7 @@ use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Integer, Timestamptz};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 diesel::table! {
     person_updates (id) {
@@ -76,7 +76,7 @@ impl Writing {
             .jsonb(&json(&person.stored_provenance()))
             .jsonb(b"{}")
             .jsonb(&json(&person.blocks))
-            .text(&search(person));
+            .text(&search(&person.fields));
     }
 
     fn change(&mut self, id: i64, person: &Person, deleted: bool) {
@@ -88,7 +88,7 @@ impl Writing {
             .jsonb(&json(&person.fields))
             .jsonb(&json(&person.stored_provenance()))
             .jsonb(&json(&person.blocks))
-            .text(&search(person));
+            .text(&search(&person.fields));
     }
 
     /// Writes the batch.
@@ -134,6 +134,16 @@ impl Writing {
         )
         .bind::<Integer, _>(self.run)
         .execute(connection)?;
+        diesel::sql_query(
+            "insert into departures (run_id, person_id, entity_type_id, resource_id, group_id, added_by, added_at)
+             select $1, u.id, r.entity_type_id, r.id, null, null, null
+               from person_updates u join resources r on r.person_id = u.id where u.deleted
+             union all
+             select $1, u.id, null, null, m.group_id, m.added_by, m.added_at
+               from person_updates u join local_memberships m on m.person_id = u.id where u.deleted",
+        )
+        .bind::<Integer, _>(self.run)
+        .execute(connection)?;
         let theirs: Vec<Whose> = diesel::sql_query(
             "select distinct e.connector_id from resources r join entity_types e on e.id = r.entity_type_id
               where r.person_id in (select id from person_updates where deleted)",
@@ -172,8 +182,8 @@ fn state(person: &Person, now: DateTime<Utc>) -> &'static str {
 }
 
 /// What a search for this person may look for, folded.
-fn search(person: &Person) -> String {
-    search_of(|field| person.fields.get(field).and_then(Value::as_str))
+pub fn search(fields: &Map<String, Value>) -> String {
+    search_of(|field| fields.get(field).and_then(Value::as_str))
 }
 
 /// Likewise, from the texts of fields.

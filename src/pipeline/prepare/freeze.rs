@@ -1,17 +1,21 @@
 //! The fenced end of a preparation: what it built becomes what everybody reads.
 
-use super::plan::Plan;
 use crate::model::claim::Claim;
 use crate::pipeline::TaskError;
 use crate::pipeline::pending::Pending;
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
+use std::collections::BTreeMap;
 
 /// Fills in the keys at both ends of the links that change, for the pages: from what is stored, what is new, and what
 /// stands in pending tables.
-pub fn fill_keys(connection: &mut PgConnection, pending: &Pending, plan: &Plan) -> Result<(), TaskError> {
+pub fn fill_keys(
+    connection: &mut PgConnection,
+    pending: &Pending,
+    entity_types: &BTreeMap<String, i32>,
+) -> Result<(), TaskError> {
     let schema = &pending.schema;
-    let ids: Vec<String> = plan.entity_types.values().map(ToString::to_string).collect();
+    let ids: Vec<String> = entity_types.values().map(ToString::to_string).collect();
     if ids.is_empty() {
         return Ok(());
     }

@@ -246,18 +246,25 @@ impl Plan {
     }
 }
 
-/// What the last applied run had rejected: the same again is no news.
+/// What the last applied run over a source had rejected: the same again is no news. A revert rejects nothing, and says
+/// nothing about the source.
 pub fn known_rejects(connection: &mut PgConnection, connector: &Connector) -> Result<HashSet<u128>, TaskError> {
     #[derive(QueryableByName)]
     struct Identity {
         #[diesel(sql_type = SqlUuid)]
         identity: uuid::Uuid,
     }
-    let Some(run) = connector.applied_run_id else { return Ok(HashSet::new()) };
-    let identities: Vec<Identity> =
-        diesel::sql_query("select distinct identity from problems where run_id = $1 and rejects")
-            .bind::<Integer, _>(run)
-            .load(connection)?;
+    if connector.applied_run_id.is_none() {
+        return Ok(HashSet::new());
+    }
+    let identities: Vec<Identity> = diesel::sql_query(
+        "select distinct identity from problems
+          where rejects and run_id = (
+            select id from runs where connector_id = $1 and applied_at is not null and mode <> 'revert'
+             order by applied_at desc, id desc limit 1)",
+    )
+    .bind::<Integer, _>(connector.id)
+    .load(connection)?;
     Ok(identities.into_iter().map(|row| row.identity.as_u128()).collect())
 }
 

@@ -88,6 +88,14 @@ pub fn resources(connection: &mut PgConnection, run: i32) -> Result<BTreeSet<i32
     Ok(touched)
 }
 
+/// Takes correlations away again, for a revert. After the resources were written.
+pub fn uncorrelate(connection: &mut PgConnection, schema: &str) -> QueryResult<()> {
+    connection.batch_execute(&format!(
+        "update resources r set person_id = null from {schema}.uncorrelated u
+          where r.entity_type_id = u.entity_type_id and r.id = u.resource_id"
+    ))
+}
+
 /// Writes deletes, changed targets and inserts of links; returns the associations that were touched.
 pub fn links(connection: &mut PgConnection, run: i32) -> Result<BTreeSet<i32>, TaskError> {
     let touched = scopes(connection, "association_id")?;

@@ -1,6 +1,8 @@
 //! A run: its tasks live, what it did or would do, and the decision.
 
+use super::run_problems::{self, ProblemGroup};
 use super::run_table::{duration, mode_words};
+use super::run_traces::{self, Traces};
 use crate::model::change::{self, Change, ChangeFilter};
 use crate::model::connector::{self, Connector};
 use crate::model::counters::{AssociationCounters, EntityTypeCounters, PersonCounters};
@@ -8,7 +10,6 @@ use crate::model::decision::{self, Decision};
 use crate::model::extraction::{self, ExtractionFile, ExtractionId};
 use crate::model::hold;
 use crate::model::lease::{self, Lease};
-use crate::model::problem::{self, ProblemCode, StoredProblem};
 use crate::model::run::{self, Run, RunId, RunState, TaskState};
 use crate::model::run_log::{self, LogLine};
 use crate::model::task::{self, Task};
@@ -64,6 +65,7 @@ struct RunPage {
     log_is_cut: bool,
     decisions: Vec<DecisionLine>,
     cancel_requested: bool,
+    traces: Traces,
 }
 
 impl RunPage {
@@ -142,14 +144,6 @@ pub struct WithheldView {
     pub holds: bool,
     /// How many holds are over.
     pub over: i64,
-}
-
-struct ProblemGroup {
-    title: &'static str,
-    advice: &'static str,
-    code: &'static str,
-    count: u64,
-    lines: Vec<StoredProblem>,
 }
 
 struct DecisionLine {
@@ -244,7 +238,7 @@ fn page(conn: &mut PgConnection, layout: Layout, id: RunId) -> Result<RunPage, W
         associations: run.counters.associations.clone(),
         persons: run.counters.persons.clone(),
         is_applied,
-        problems: problem_groups(conn, &run)?,
+        problems: run_problems::groups(conn, &run)?,
         total: total(&run),
         changes,
         properties: touched.into_iter().take(20).map(|one| (one.property, one.count, one.count * 100 / most)).collect(),
@@ -260,6 +254,7 @@ fn page(conn: &mut PgConnection, layout: Layout, id: RunId) -> Result<RunPage, W
                 comment: one.comment,
             })
             .collect(),
+        traces: run_traces::of(conn, &run, &connector, now)?,
         cancel_requested: lease.is_some_and(|lease| lease.cancel_requested.is_some()) && live,
         layout,
         run,
@@ -286,21 +281,6 @@ fn decided(decision: &Decision) -> String {
         "retry" => "Retried".to_owned(),
         _ => "Decided".to_owned(),
     }
-}
-
-/// One statement for each reason code that the run has, of nine there are.
-fn problem_groups(conn: &mut PgConnection, run: &Run) -> Result<Vec<ProblemGroup>, WebError> {
-    let mut groups = Vec::new();
-    for code in ProblemCode::ALL {
-        let count = run.counters.problems.get(code.as_str()).copied().unwrap_or(0);
-        if count > 0 {
-            let lines = problem::of_run(conn, run.id, Some(code), 0, 10)?;
-            let (title, advice) = words::problem(code.as_str());
-            groups.push(ProblemGroup { title, advice, code: code.as_str(), count, lines });
-        }
-    }
-    groups.sort_by_key(|group| std::cmp::Reverse(group.count));
-    Ok(groups)
 }
 
 fn step(task: &Task, lease: Option<&Lease>, now: DateTime<Utc>) -> Step {

@@ -7,7 +7,7 @@ mod reading;
 mod values;
 
 use crate::support::directory::{ADMIN, PASSWORD};
-use muster::connectors::{ConnectionError, ConnectionRequest, Extraction, PairColumn, kind};
+use muster::connectors::{ConnectionError, ConnectionRequest, Extraction, PairColumn, SourceEnd, kind};
 use muster::model::connection::ConnectionDefinition;
 use std::collections::BTreeMap;
 
@@ -93,6 +93,8 @@ pub struct Recorder {
     /// By name: header and rows.
     pub tables: BTreeMap<String, Recorded>,
     current: String,
+    /// By table: how its end is known.
+    pub ends: BTreeMap<String, String>,
     /// Called with the number of rows so far.
     pub on_row: Option<Box<dyn FnMut(usize)>>,
 }
@@ -149,6 +151,11 @@ impl Extraction for Recorder {
         let pairs = self.tables.entry(table.to_owned()).or_default();
         pairs.header = columns.map(str::to_owned).to_vec();
         pairs.rows.push(values.map(text).to_vec());
+        Ok(())
+    }
+
+    fn end(&mut self, end: SourceEnd) -> Result<(), ConnectionError> {
+        self.ends.insert(self.current.clone(), end.words);
         Ok(())
     }
 }

@@ -62,3 +62,33 @@ async fn a_refused_run_writes_nothing_and_says_who_refused_it() {
     let shown = site.program.run(&["show", "1", "--json"]).succeeded().json();
     assert_eq!(shown[0]["state"], "discarded");
 }
+
+#[tokio::test]
+async fn an_applied_run_is_reverted_after_a_preview() {
+    let program = Program::new();
+    program.run(&["apply", examples().join("hr.toml").to_str().unwrap()]).succeeded();
+    program.run(&["run", "hr", "--wait"]).exited(3);
+    program.run(&["resume", "1", "--wait"]).succeeded();
+    let site = Site::start(program);
+    let browser = site.browse().await;
+    browser.open("/runs/1").await;
+    browser.shows("Read to its end").await;
+    browser.shows("in 256 buckets equal").await;
+    browser.is_in_order("run-proven", 1440, Look::Light).await;
+    browser.click("Revert …").await;
+    browser.shows("take back 15 changes").await;
+    browser.is_in_order("revert", 1440, Look::Light).await;
+    browser.click("Preview").await;
+    browser.shows("Run 2 takes back run 1.").await;
+    browser.shows("Threshold Exceeded").await;
+    browser.shows("delete 7 of 7 stored resources").await;
+    browser.click("Resume …").await;
+    browser.click("Apply 15 changes").await;
+    browser.shows("Completed").await;
+    browser.open("/runs/1").await;
+    browser.shows("reverted by run 2").await;
+    browser.open("/runs/1/revert").await;
+    browser.shows("was reverted by run 2").await;
+    browser.close().await;
+    assert!(site.program.run(&["user", "list", "--json"]).succeeded().stdout.is_empty());
+}

@@ -59,6 +59,8 @@ async fn every_page_is_in_order() {
         ("changes-choose", "/runs/3/changes"),
         ("without-all", "/runs/3/without?all=yes"),
         ("holds-none", "/connectors/hr/holds"),
+        ("revert", "/runs/1/revert"),
+        ("revert-refused", "/runs/2/revert"),
         ("resources", "/resources/hr/hr_person"),
         ("users", "/users"),
         ("users-found", "/users?q=GARCIA"),

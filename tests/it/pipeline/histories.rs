@@ -13,7 +13,7 @@ use std::fs;
 const HISTORIES: u64 = 4;
 const RUNS: usize = 10;
 
-const DOCUMENT: &str = r#"
+pub(super) const DOCUMENT: &str = r#"
 name = "random"
 
 [thresholds]
@@ -133,10 +133,10 @@ cardinality = "many_to_many"
 
 /// The files of a feed. People: Id, Login, Grade, State, Unit, Boss, Teams.
 #[derive(Debug, Clone, PartialEq, Default)]
-struct Feed {
-    units: Vec<[String; 2]>,
-    people: Vec<[String; 7]>,
-    pairs: Vec<[String; 2]>,
+pub(super) struct Feed {
+    pub(super) units: Vec<[String; 2]>,
+    pub(super) people: Vec<[String; 7]>,
+    pub(super) pairs: Vec<[String; 2]>,
 }
 
 /// Values of a record: the unique one, and another.
@@ -144,7 +144,7 @@ type Values = (Option<String>, Option<i64>);
 
 /// What is stored.
 #[derive(Debug, Clone, PartialEq, Default)]
-struct World {
+pub(super) struct World {
     units: BTreeMap<String, Values>,
     people: BTreeMap<String, Values>,
     /// Association, owner, target.
@@ -199,7 +199,7 @@ impl Feed {
         self.people.iter().map(row).collect()
     }
 
-    fn write(&self, muster: &Program) {
+    pub(super) fn write(&self, muster: &Program) {
         let file = |name: &str, header: &str, rows: Vec<String>| {
             fs::write(muster.folder.path().join("feed").join(name), format!("{header}\n{}\n", rows.join("\n")))
                 .unwrap();
@@ -399,7 +399,7 @@ fn join<const N: usize>(parts: [&str; N]) -> String {
 }
 
 /// Runs over the feed, and holds everything against the model.
-fn step(muster: &Program, world: &mut World, feed: &Feed, context: &str) {
+pub(super) fn step(muster: &Program, world: &mut World, feed: &Feed, context: &str) {
     feed.write(muster);
     let old = |table: &str| count(muster, &format!("select count(*) from {table}"));
     let (old_resources, old_links) = (old("resources_history"), old("links_history"));
@@ -453,14 +453,14 @@ fn check(run: &Value, list: &str, name: &str, figures: &[(&str, u64)], context: 
     }
 }
 
-fn installed() -> Program {
+pub(super) fn installed() -> Program {
     let muster = Program::new();
     fs::create_dir(muster.folder.path().join("feed")).unwrap();
     apply_document(&muster, DOCUMENT);
     muster
 }
 
-fn apply_document(muster: &Program, document: &str) {
+pub(super) fn apply_document(muster: &Program, document: &str) {
     fs::write(muster.folder.path().join("random.toml"), document).unwrap();
     muster.run(&["apply", "random.toml"]).succeeded();
 }
@@ -473,10 +473,10 @@ fn mapped_otherwise() -> String {
 }
 
 /// Chance that repeats itself.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -509,7 +509,7 @@ impl Dice {
     }
 
     /// Another day of the feed.
-    fn edit(&mut self, feed: &mut Feed) {
+    pub(super) fn edit(&mut self, feed: &mut Feed) {
         for _ in 0..1 + self.below(4) {
             match self.below(10) {
                 0 => feed.units.push(self.unit()),
@@ -544,7 +544,7 @@ impl Dice {
     }
 }
 
-fn some_feed() -> Feed {
+pub(super) fn some_feed() -> Feed {
     let people = [
         "P1,ada,1,here,red,,U1;U2",
         "P2,bob,2,here,red,P1,U1",

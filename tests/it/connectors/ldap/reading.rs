@@ -26,6 +26,8 @@ fn the_example_document_reads_a_company_to_its_end() {
     assert_eq!(export.column("people", "entryUUID").into_iter().collect::<BTreeSet<_>>().len(), 2000);
     assert!(export.column("people", "jpegPhoto").iter().all(|photo| photo.is_empty()));
 
+    assert!(export.ends["people"].ends_with(" pages with 2000 entries"), "{:?}", export.ends);
+
     assert_eq!(export.tables["groups"].header, ["dn", "cn", "description"]);
     assert_eq!(export.rows("groups").len(), 60);
     assert_eq!(export.tables["groups.member"].header, ["cn", "member"]);
