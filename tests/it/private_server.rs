@@ -46,7 +46,7 @@ fn is_durable_private_and_quiet() {
         ("listen_addresses", ""),
         ("client_connection_check_interval", "2s"),
         ("jit", "off"),
-        ("max_connections", "60"),
+        ("max_connections", "200"),
         ("TimeZone", "UTC"),
     ] {
         let query = format!("select current_setting('{setting}')");

@@ -25,7 +25,7 @@ const SETTINGS: &[&str] = &[
     "shared_buffers=256MB",
     "max_wal_size=4GB",
     "wal_compression=on",
-    "max_connections=60",
+    "max_connections=200",
     // A session whose client was killed ends instead of finishing its statement.
     "client_connection_check_interval=2s",
     // Costs more than it gains with our short statements.

@@ -89,7 +89,8 @@ fn by_changes(case: &Case<'_>, table: &Table<'_>) -> (f64, Vec<Pair>, usize, Vec
 /// Whether two texts differ, but not in their ASCII letters and digits, or only in diacritics.
 fn differ_in_letters(before: &str, now: &str) -> bool {
     let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>();
-    let differ = before != now && !(before.is_ascii() && now.is_ascii()) && !before.is_empty() && !now.is_empty();
+    let nothing_to_tell = before.is_empty() || now.is_empty() || (before.is_ascii() && now.is_ascii());
+    let differ = before != now && !nothing_to_tell;
     let folded = || remove_diacritics(before) == remove_diacritics(now);
     // Another script altogether would be a transliteration, or another person.
     let same_rest =

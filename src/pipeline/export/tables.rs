@@ -42,7 +42,7 @@ pub(super) fn export(
     };
     std::thread::scope(|scope| {
         // This thread is one of them: a single part needs no other.
-        (1..parts.len().min(SIDE_BY_SIDE)).for_each(|_| drop(scope.spawn(&work)));
+        (1..parts.len().min(SIDE_BY_SIDE)).for_each(|_| drop(scope.spawn(work)));
         work();
     });
     let mut written = written.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -32,7 +32,7 @@ fn every_counter_is_there() {
         report,
         json!({
             "id": run.id, "connector": "hr", "mode": "complete", "trigger": "person", "state": "blocked",
-            "dry_run": false, "started_at": null, "finished_at": null, "configuration_version": 1,
+            "dry_run": false, "reverts": null, "reverted_by": null, "sources": [], "proof": null, "started_at": null, "finished_at": null, "configuration_version": 1,
             "change_set_digest": "sha256:00", "tasks": null,
             "entity_types": [ { "name": "person", "read": 3, "inserted": 2, "updated": 0, "deleted": 0,
                 "deleted_by_command": 0, "unchanged": 1, "rejected": 0, "duplicates_dropped": 0, "out_of_scope": 0,
@@ -44,7 +44,8 @@ fn every_counter_is_there() {
             "causes": [],
             "consequences": [],
             "problems": { "missing_key": 0, "invalid_value": 0, "required_missing": 0, "duplicate_key": 0,
-                "duplicate_value": 0, "dangling_reference": 0, "ambiguous_match": 0, "local_person": 0, "no_match": 0 },
+                "duplicate_value": 0, "dangling_reference": 0, "ambiguous_match": 0, "local_person": 0, "no_match": 0,
+                "conflict": 0 },
             "result": { "processed": 3, "created": 2, "updated": 0, "deleted": 0, "skipped": 1, "blocked": 0,
                 "unblocked": 0, "rejected": 0, "errors": [], "startedAt": null, "finishedAt": null, "timeLapsed": 0 }
         })

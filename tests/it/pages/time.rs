@@ -45,10 +45,7 @@ fn resources_and_their_list_are_seen_as_they_were() {
     let town = Town::synchronized();
     town.a_day_later();
     let reader = Reader::serve(&town.muster);
-    let then = link(
-        &reader.get(&reader.get("/resources/hr/hr_person?key=1001").header("location").to_owned()),
-        "As it was before",
-    );
+    let then = link(&reader.get(reader.get("/resources/hr/hr_person?key=1001").header("location")), "As it was before");
     let query = then.split_once('?').unwrap().1;
     assert!(reader.page(&then).contains("mail ada@example.org"), "{}", reader.page(&then));
     let list = reader.page(&format!("/resources/hr/hr_person?{query}"));

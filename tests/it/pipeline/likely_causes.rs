@@ -15,8 +15,11 @@ const REPEATS: usize = 3;
 
 const HARMLESS: &str = "none";
 
+/// Changes a feed of that shape.
+type Change = fn(&Shape, &mut Table, &mut Dice);
+
 /// What happens to a feed, by the cause that should be told.
-const CHANGES: &[(&str, fn(&Shape, &mut Table, &mut Dice))] = &[
+const CHANGES: &[(&str, Change)] = &[
     ("columns_swapped", swap),
     ("column_renamed", rename),
     ("column_missing", remove),

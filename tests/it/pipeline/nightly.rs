@@ -105,7 +105,17 @@ fn files(muster: &Program) -> Vec<String> {
 /// Figures, problems and persons of a run, without what every run has anew.
 fn result(report: &Value) -> Value {
     let mut result = report.clone();
-    for name in ["id", "started_at", "finished_at", "tasks", "result", "configuration_version", "change_set_digest"] {
+    for name in [
+        "id",
+        "sources",
+        "proof",
+        "started_at",
+        "finished_at",
+        "tasks",
+        "result",
+        "configuration_version",
+        "change_set_digest",
+    ] {
         result.as_object_mut().unwrap().remove(name);
     }
     result
