@@ -1,7 +1,7 @@
 //! Revert: prepare of a run whose change set is the inverse of that of an applied run (SPEC 3.6).
 //!
 //! Nothing is read from a source. The inverse is worked out set-wise from the change set of the reverted run
-//! ([`inverse`]); what was changed since is a conflict, listed and left alone ([`conflicts`]). It is frozen, forecast and
+//! (`inverse`); what was changed since is a conflict, listed and left alone (`conflicts`). It is frozen, forecast and
 //! guarded like any other change set, and synchronize applies it unchanged; what is particular about that stands in
 //! [`applying`], and what follows for persons in `people/reverting`.
 

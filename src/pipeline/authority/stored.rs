@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap};
 
 impl Person {
-    /// From how it is stored. What most fields' provenance is stands once, under no name: see [`stored_provenance`].
+    /// From how it is stored. What most fields' provenance is stands once, under no name: see [`Self::stored_provenance`].
     pub fn from_stored(fields: Value, provenance: Value, blocks: Value) -> serde_json::Result<Self> {
         let fields = match fields {
             Value::Object(fields) => fields,
