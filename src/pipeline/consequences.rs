@@ -53,7 +53,7 @@ fn links_that_go(connection: &mut PgConnection, pending: &Pending) -> QueryResul
             where association_id is not null and operation in ('insert', 'update');
          create temp table leaving as
            select resource_id as id from {schema}.changes where entity_type_id is not null and operation = 'delete';
-         create index on going (association_id, from_id, to_id);
+         create index on going (association_id, from_id, to_id); create index on going (association_id, to_id);
          create index on coming (association_id, from_id); create index on coming (association_id, to_id);
          create index on leaving (id);
          analyze going; analyze coming; analyze leaving"
@@ -124,13 +124,13 @@ impl World {
     /// From the groups that lose a member to those around them, and from each down to a user that would remain.
     fn groups_emptied(&self, connection: &mut PgConnection) -> Result<Option<Consequence>, TaskError> {
         let Self { group_first, group_last, users, .. } = self;
-        let users_of_from = self.remains(group_first, "from_id", "tree.node", "to_id", users);
-        let users_of_to = self.remains(group_last, "to_id", "tree.node", "from_id", users);
+        let users_of_from = self.remains(group_first, "from_id", "nodes.node", "to_id", users);
+        let users_of_to = self.remains(group_last, "to_id", "nodes.node", "from_id", users);
         let question = format!(
             "with recursive losing as (
                select from_id as id from going where association_id in ({group_first})
                union select to_id from going where association_id in ({group_last})
-             ), candidates as (
+             ), candidates as materialized (
                select g.id as group_id, g.resource_id as root from losing join groups g on g.resource_id = losing.id
                union
                select a.id, a.resource_id from losing
@@ -143,23 +143,25 @@ impl World {
                  from tree join groups g on g.resource_id = tree.node
                  join group_closure c on c.ancestor_id = g.id and c.depth = 1
                  join groups m on m.id = c.descendant_id
-                where m.resource_id not in (select id from leaving)
+                where not exists (select from leaving l where l.id = m.resource_id)
                   and not exists (select from going v where v.association_id in ({group_first})
                                      and v.from_id = tree.node and v.to_id = m.resource_id)
+             ), nodes as materialized (
+               select distinct node from tree
+             ), peopled as materialized (
+               select node from nodes left join groups tg on tg.resource_id = nodes.node
+                where ({users_of_from}) or ({users_of_to})
+                   or exists (select from coming n where n.association_id in ({group_first}) and n.from_id = nodes.node)
+                   or exists (select from coming n where n.association_id in ({group_last}) and n.to_id = nodes.node)
+                   or exists (select from local_memberships m where m.group_id = tg.id)
+             ), kept as materialized (
+               select distinct tree.root from tree join peopled on peopled.node = tree.node
              )
              select g.id as group_id, null::bigint as person_id, r.key, g.name, count(*) over () as count
                from candidates c join groups g on g.id = c.group_id join resources r on r.id = c.root
                 and r.entity_type_id = g.entity_type_id
-              where c.root not in (select id from leaving)
-                and not exists (
-                  select from tree left join groups tg on tg.resource_id = tree.node
-                   where tree.root = c.root
-                     and (({users_of_from}) or ({users_of_to})
-                          or exists (select from coming n where n.association_id in ({group_first})
-                                        and n.from_id = tree.node)
-                          or exists (select from coming n where n.association_id in ({group_last})
-                                        and n.to_id = tree.node)
-                          or exists (select from local_memberships m where m.group_id = tg.id)))
+              where not exists (select from leaving l where l.id = c.root)
+                and not exists (select from kept where kept.root = c.root)
               order by lower(g.name), g.id limit {EXAMPLES}"
         );
         consequence(connection, ConsequenceName::GroupsEmptied, &question, |count| {
@@ -178,7 +180,7 @@ impl World {
              ), people as (
                select distinct r.person_id, min(r.key) as key from losing
                  join resources r on r.id = losing.id and r.entity_type_id in ({users}) and r.person_id is not null
-                where r.id not in (select id from leaving) group by r.person_id
+                where not exists (select from leaving l where l.id = r.id) group by r.person_id
              )
              select null::bigint as group_id, p.id as person_id, people.key, {PERSON} as name, count(*) over () as count
                from people join persons p on p.id = people.person_id
@@ -204,7 +206,7 @@ impl World {
                from (select distinct from_id from going where association_id in ({managers})) v
                join resources r on r.id = v.from_id and r.entity_type_id in ({users})
                left join persons p on p.id = r.person_id
-              where r.id not in (select id from leaving)
+              where not exists (select from leaving l where l.id = r.id)
                 and not exists (select from coming n where n.association_id in ({managers}) and n.from_id = r.id)
               order by 4, 3 limit {EXAMPLES}"
         );
@@ -223,7 +225,7 @@ impl World {
                from (select to_id as id from going where association_id in ({to_organization})
                      union select from_id from going where association_id in ({from_organization})) v
                join resources r on r.id = v.id and r.entity_type_id in ({organizations})
-              where r.id not in (select id from leaving) and not ({as_to}) and not ({as_from})
+              where not exists (select from leaving l where l.id = r.id) and not ({as_to}) and not ({as_from})
                 and not exists (select from coming n where n.association_id in ({to_organization}) and n.to_id = r.id)
                 and not exists (select from coming n where n.association_id in ({from_organization})
                                    and n.from_id = r.id)

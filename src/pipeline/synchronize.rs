@@ -30,10 +30,7 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
     let mut connection = db::connect(&context.database_url, &claim.application_name())?;
     let now = db::now(&mut connection)?;
     partition::ensure_months(&mut connection, now.date_naive(), 2)?;
-    // Changes are few among many and what they touch lies near: looking it up by index is cheaper than PostgreSQL's
-    // default, made for turning disks, has it.
-    connection
-        .batch_execute("set work_mem = '64MB'; set maintenance_work_mem = '256MB'; set random_page_cost = 1.1")?;
+    connection.batch_execute("set maintenance_work_mem = '256MB'")?;
     let schema = connection.transaction(|connection| {
         let applied = work(connection, claim, progress)?;
         progress.go_on()?;

@@ -17,7 +17,10 @@ pub(super) enum Flaw {
     BadRecords,
     /// The export broke off.
     Truncated,
-    /// Given names stand under `Surname`, and surnames under `GivenName`.
+    /// One department has addresses of a domain that nobody serves.
+    NewDomain,
+    /// Given names stand under `Surname`, and surnames under `GivenName`; the department's addresses are as they were in
+    /// [`Flaw::NewDomain`].
     SwappedColumns,
 }
 
@@ -64,7 +67,11 @@ pub(super) fn write(folder: &Path, company: &Company, flaw: Flaw) -> anyhow::Res
         Flaw::Usual => usual_flaws(&mut rows),
         Flaw::BadRecords => bad_records(&mut rows),
         Flaw::Truncated => rows.truncate(TRUNCATED_AFTER),
-        Flaw::SwappedColumns => rows.iter_mut().for_each(|row| row.swap(GIVEN_NAME, SURNAME)),
+        Flaw::NewDomain => new_domain(&mut rows),
+        Flaw::SwappedColumns => {
+            new_domain(&mut rows);
+            rows.iter_mut().for_each(|row| row.swap(GIVEN_NAME, SURNAME));
+        }
     }
     let mut people = csv::Writer::from_path(folder.join("people.csv"))?;
     people.write_record(HEADER)?;
@@ -109,6 +116,14 @@ fn usual_flaws(rows: &mut [Vec<String>]) {
         set(rows, position, EMAIL, mail);
     }
     set(rows, 903, DEPARTMENT, "D99");
+}
+
+/// The department of the first row moves to a domain of its own.
+fn new_domain(rows: &mut [Vec<String>]) {
+    let Some(department) = rows.first().map(|row| row[DEPARTMENT].clone()) else { return };
+    for row in rows.iter_mut().filter(|row| row[DEPARTMENT] == department) {
+        row[EMAIL] = row[EMAIL].replace('@', "@new.");
+    }
 }
 
 /// A bad evening at HR: dates as another country writes them, missing surnames, a number given twice, managers unknown.

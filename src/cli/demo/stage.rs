@@ -8,7 +8,10 @@ use crate::app::App;
 use crate::cli::Context;
 use crate::db::{DbConnection, DbError};
 use crate::document::{self, Document};
-use crate::model::decision::{self, Decider, DecisionError};
+use crate::model::change::{ChangeFilter, Selection};
+use crate::model::decision::{self, Decider, DecisionError, Rest, Without};
+use crate::model::guard::Operation;
+use crate::model::revert::{self, Wish};
 use crate::model::run::{self, Mode, NewRun, Run, RunId, RunState, StartError, Trigger};
 use crate::model::{configuration, connector, run_report, settings};
 use anyhow::{Context as _, bail};
@@ -142,7 +145,8 @@ impl<'a> Stage<'a> {
     }
 
     fn run(&self, name: &str, decision: Decision) -> anyhow::Result<()> {
-        let mut run = self.app.work_through(self.start(name, matches!(decision, Decision::Look))?)?;
+        let dry_run = matches!(decision, Decision::Look | Decision::Hold { .. });
+        let mut run = self.app.work_through(self.start(name, dry_run)?)?;
         match decision {
             Decision::Resume(words) => {
                 while run.state == RunState::Blocked && !self.app.stop.is_asked() {
@@ -154,6 +158,16 @@ impl<'a> Stage<'a> {
                 let by = Decider { name: TELLER, comment: Some(words) };
                 decision::discard(&mut *self.connection()?, run.id, &by)?;
                 run = self.app.work_through(run.id)?;
+            }
+            Decision::Hold { scope, property, words } if run.state == RunState::Ready => {
+                self.hold(&run, scope, property, words)?;
+                run = self.app.work_through(run.id)?;
+            }
+            Decision::Revert if run.applied_at.is_some() => {
+                self.report(name, &run)?;
+                let wish = Wish { by: TELLER, trigger: Trigger::Person, dry_run: false, afterwards: None };
+                let id = revert::start(&mut *self.connection()?, run.id, &wish, &self.app.context.enqueue)?;
+                run = self.app.work_through(id)?;
             }
             _ => {}
         }
@@ -189,6 +203,25 @@ impl<'a> Stage<'a> {
         let seen = run.change_set_digest.as_deref().unwrap_or_default();
         match decision::resume(&mut *self.connection()?, run.id, seen, &by, &self.app.context.enqueue) {
             Ok(()) | Err(DecisionError::PreparesAnew(_)) => Ok(()),
+            Err(refused) => bail!(refused),
+        }
+    }
+
+    /// Applies a dry run without some changes, which are held.
+    fn hold(&self, run: &Run, scope: &str, property: &str, words: &str) -> anyhow::Result<()> {
+        let filter = ChangeFilter {
+            scope: Some(scope.to_owned()),
+            operation: Some(Operation::Update),
+            property: Some(property.to_owned()),
+            ..ChangeFilter::default()
+        };
+        let selection = Selection { filters: vec![filter], ..Selection::default() };
+        let without = Without { selection, hold: true, due_at: None, rest: Rest::Apply };
+        let by = Decider { name: TELLER, comment: Some(words) };
+        let seen = run.change_set_digest.as_deref().unwrap_or_default();
+        match decision::leave_out(&mut *self.connection()?, run.id, seen, &without, &by, &self.app.context.enqueue) {
+            // Told before, by a story that was interrupted.
+            Ok(_) | Err(DecisionError::NothingChosen(_)) => Ok(()),
             Err(refused) => bail!(refused),
         }
     }

@@ -34,9 +34,20 @@ pub(super) enum Decision {
     Discard(&'static str),
     /// It was only to be looked at: a dry run.
     Look,
+    /// A dry run is applied without the changes of one property of one entity type, which are held, with these words.
+    Hold {
+        /// The entity type.
+        scope: &'static str,
+        /// The property.
+        property: &'static str,
+        /// The words.
+        words: &'static str,
+    },
+    /// It was applied, and is reverted.
+    Revert,
 }
 
-use Decision::{Discard, Leave, Look, Resume};
+use Decision::{Discard, Hold, Leave, Look, Resume, Revert};
 
 fn nothing(_: &mut Company) {}
 
@@ -94,6 +105,13 @@ pub(super) static STORY: &[Chapter] = &[
     },
     Chapter { title: "One more ordinary night", ..ORDINARY },
     Chapter {
+        title: "The campus feed shortens some cards by mistake: that is applied, seen, and reverted",
+        change: nothing,
+        campus: campus::Flaw::ShortCards,
+        runs: &[("campus", Revert)],
+        ..ORDINARY
+    },
+    Chapter {
         title: "A dry run of the directory, to be looked at",
         runs: &[("hr", Leave), ("directory", Look)],
         ..ORDINARY
@@ -102,6 +120,20 @@ pub(super) static STORY: &[Chapter] = &[
         title: "The campus feed has lost a column: its run fails",
         campus: campus::Flaw::ColumnMissing,
         runs: &[("directory", Leave), ("hr", Leave), ("campus", Leave)],
+        ..ORDINARY
+    },
+    Chapter {
+        title: "HR gives a department addresses that do not work yet: the rest is applied, these are held",
+        hr: hr::Flaw::NewDomain,
+        campus: campus::Flaw::ColumnMissing,
+        runs: &[(
+            "hr",
+            Hold {
+                scope: "hr_person",
+                property: "mail",
+                words: "The new domain has no mail server yet; ask again in May.",
+            },
+        )],
         ..ORDINARY
     },
     Chapter {

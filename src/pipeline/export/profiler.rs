@@ -93,7 +93,8 @@ impl Profiler {
 
     pub(super) fn finish(self, rows: u64) -> TableProfile {
         let sampled = self.sampled;
-        TableProfile { rows, sampled, columns: self.columns.into_iter().map(|column| column.finish(sampled)).collect() }
+        let columns = self.columns.into_iter().map(|column| column.finish(rows, sampled)).collect();
+        TableProfile { rows, sampled, columns }
     }
 }
 
@@ -156,7 +157,7 @@ impl Column {
         }
     }
 
-    fn finish(self, sampled: u64) -> ColumnProfile {
+    fn finish(self, rows: u64, sampled: u64) -> ColumnProfile {
         let lengths = self.lengths.iter().enumerate().filter(|(_, count)| **count > 0);
         let lengths = lengths.map(|(class, count)| (least_of(class), *count)).collect();
         let mut shapes = most_frequent(self.shapes.into_iter().collect());
@@ -170,7 +171,8 @@ impl Column {
         ColumnProfile {
             name: self.name,
             empty: self.empty,
-            distinct: distinct(&self.registers),
+            // An estimate; that there are no more values than records is certain.
+            distinct: distinct(&self.registers).min(rows.saturating_sub(self.empty)),
             min_length: if self.min_length == u64::MAX { 0 } else { self.min_length },
             max_length: self.max_length,
             lengths,

@@ -31,6 +31,10 @@ fn the_demonstration_tells_of_everything_that_happens_to_runs() {
     assert_eq!(directory[0]["state"], "completed", "and is back");
     assert!(directory.iter().any(|run| run["dry_run"] == true));
 
+    assert!(runs_of(&runs, "campus").iter().any(|run| run["mode"] == "revert" && run["state"] == "completed"));
+    let held = program.run(&["holds", "--json"]).succeeded().json();
+    assert!(held.len() > 10 && held.iter().all(|hold| hold["entity_type"] == "hr_person"), "{held:#?}");
+
     let hr = runs_of(&runs, "hr");
     let is_quiet = |run: &&Value| ["inserted", "updated", "deleted"].iter().all(|figure| sum(run, figure) == 0);
     for (what, found) in [
