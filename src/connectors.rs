@@ -10,6 +10,7 @@ pub mod ldap;
 pub use crate::model::extraction::SourceEnd;
 
 use crate::model::connection::{ConnectionDefinition, SourceTable, TableDefinition};
+use crate::model::connector::ConnectorDefinition;
 use crate::store::Sealed;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -45,6 +46,8 @@ pub trait ConnectionKind: Sync {
 
     /// Reads the whole of each table to its end, in the order of the request, into `extraction`. Returning `Ok` is the
     /// statement that every table was read to its end; any doubt is an error.
+    /// A kind that knows where a table's source stands says so ([`Extraction::cursor`]): the position from *before* it
+    /// was read, so that nothing is missed between the two.
     fn export(&self, connection: &ConnectionRequest, extraction: &mut dyn Extraction) -> Result<(), ConnectionError>;
 
     /// Whether each table can be read apart from the others, so that several are read side by side.
@@ -61,6 +64,53 @@ pub trait ConnectionKind: Sync {
     ) -> Result<bool, ConnectionError> {
         Ok(false)
     }
+
+    /// Whether a table can tell what changed since a cursor, going by its settings alone.
+    fn tells_changes(&self, _connection: &ConnectionDefinition, _table: &TableDefinition) -> bool {
+        false
+    }
+
+    /// Like `export`, but of tables that can tell what changed only the changes since their cursors
+    /// ([`Extraction::begin_changes`]), and where the source stands now. Other tables are read whole.
+    ///
+    /// A cursor that the source no longer knows, or that can't be proven to leave nothing out, is
+    /// [`ChangesError::Expired`]: everything is read whole then.
+    fn changes(
+        &self,
+        connection: &ConnectionRequest,
+        _since: &Cursors,
+        extraction: &mut dyn Extraction,
+    ) -> Result<(), ChangesError> {
+        Ok(self.export(connection, extraction)?)
+    }
+}
+
+/// Where the source of each table stood when the last applied run read it, by table, in the words of its kind.
+pub type Cursors = std::collections::BTreeMap<String, serde_json::Value>;
+
+/// Why changes could not be read.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ChangesError {
+    /// What changed since the cursor can't be told any more: why, in words that go after "became a complete run".
+    #[error("{0}")]
+    Expired(String),
+    /// The source could not be read.
+    #[error(transparent)]
+    Failed(#[from] ConnectionError),
+}
+
+/// The first table of a connector that entity types or associations read and that can't tell what changed.
+pub fn whole_table(definition: &ConnectorDefinition) -> Option<SourceTable> {
+    let sources = definition
+        .entity_types
+        .iter()
+        .map(|one| &one.source)
+        .chain(definition.associations.iter().filter_map(|one| one.source.as_ref()));
+    let mut sources = sources.filter_map(|source| Some((source, definition.table(source)?)));
+    let whole = sources.find(|(_, (connection, table))| {
+        !kind(&connection.kind).is_some_and(|kind| kind.tells_changes(connection, table))
+    });
+    whole.map(|(source, _)| source.clone())
 }
 
 /// One key of a connection or a table.
@@ -140,6 +190,22 @@ pub trait Extraction {
     /// One record. `line`: where it starts in the source (None: the line it gets in the extraction).
     fn row(&mut self, line: Option<u64>, values: &mut dyn Iterator<Item = &[u8]>) -> Result<(), ConnectionError>;
 
+    /// Begins a table of changes: each row comes with its command.
+    fn begin_changes(&mut self, table: &str, source_file: &str, changes: &Changes<'_>) -> Result<(), ConnectionError>;
+
+    /// One change of a table of changes. `command` is the source's own word, as it stands there; where a record of
+    /// `merge` gives only some columns, they are `given`.
+    fn change(
+        &mut self,
+        command: &str,
+        given: Option<&[&str]>,
+        line: Option<u64>,
+        values: &mut dyn Iterator<Item = &[u8]>,
+    ) -> Result<(), ConnectionError>;
+
+    /// Where the source of the current table stands; counts once the run is applied.
+    fn cursor(&mut self, cursor: serde_json::Value);
+
     /// Like begin and row for a table of pairs beside the current one; any number may be open at once.
     fn pair(
         &mut self,
@@ -154,6 +220,15 @@ pub trait Extraction {
 
     /// The current table was read to its end, and how that is known.
     fn end(&mut self, end: SourceEnd) -> Result<(), ConnectionError>;
+}
+
+/// The shape of a table of changes.
+#[derive(Debug, Clone, Copy)]
+pub struct Changes<'a> {
+    /// The columns, the command aside.
+    pub columns: &'a [String],
+    /// What the source calls the column with the command.
+    pub command_column: &'a str,
 }
 
 /// What a check found out.

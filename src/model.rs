@@ -17,6 +17,7 @@ pub mod connection;
 pub mod connector;
 pub mod consequence;
 pub mod counters;
+pub mod cursor;
 pub mod decision;
 pub mod delivery;
 pub mod entity_type;

@@ -120,7 +120,19 @@ diesel::table! {
         state_version -> Int8,
         applied_run_id -> Nullable<Int4>,
         created_at -> Timestamptz,
+        incremental -> Bool,
+        whole_table -> Nullable<Text>,
         touched -> Int8,
+    }
+}
+
+diesel::table! {
+    cursors (connector_id, source_table) {
+        connector_id -> Int4,
+        source_table -> Text,
+        cursor -> Jsonb,
+        run_id -> Int4,
+        moved_at -> Timestamptz,
     }
 }
 
@@ -208,6 +220,8 @@ diesel::table! {
         header -> Jsonb,
         lines -> Jsonb,
         profile -> Jsonb,
+        command_column -> Nullable<Text>,
+        cursor -> Nullable<Jsonb>,
         indexes -> Jsonb,
         source -> Nullable<Jsonb>,
         source_end -> Jsonb,
@@ -223,6 +237,8 @@ diesel::table! {
         digest -> Text,
         created_at -> Timestamptz,
         deleted_at -> Nullable<Timestamptz>,
+        complete -> Bool,
+        assembled_from -> Nullable<Array<Nullable<Int4>>>,
     }
 }
 
@@ -531,6 +547,9 @@ diesel::table! {
         consequences -> Jsonb,
         reverts_run_id -> Nullable<Int4>,
         afterwards -> Nullable<Text>,
+        replays_run_id -> Nullable<Int4>,
+        own_configuration -> Bool,
+        became_complete -> Nullable<Text>,
     }
 }
 
@@ -611,6 +630,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     changes,
     configurations,
     connectors,
+    cursors,
     decisions,
     deliveries,
     departures,

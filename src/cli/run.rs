@@ -5,7 +5,7 @@ use super::{Context, Exit, Refusal, who};
 use crate::app::App;
 use crate::db::DbError;
 use crate::model::connector;
-use crate::model::run::{self, Mode, NewRun, StartError, TaskChoice, Trigger};
+use crate::model::run::{self, Mode, NewRun, RunId, StartError, TaskChoice, Trigger};
 use clap::ValueEnum;
 
 /// Which connector, and how much of the way.
@@ -22,6 +22,12 @@ pub(super) struct Args {
     /// Stop after the preparation: the changes can be read, and applied later with `muster resume`.
     #[arg(long)]
     dry_run: bool,
+    /// Prepare the extraction of that run again, as a dry run: `muster resume` applies it.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["mode", "task"])]
+    replay: Option<i32>,
+    /// Replay with the configuration that the run used, not with the one in use now.
+    #[arg(long, requires = "replay")]
+    own_configuration: bool,
     /// Wait until the run is over or blocked, and write what it did. Works without a server.
     #[arg(long)]
     wait: bool,
@@ -43,9 +49,6 @@ enum TaskArg {
 }
 
 pub(super) fn run(context: &Context, args: Args) -> anyhow::Result<Exit> {
-    if args.task == TaskArg::UpdateExpressions {
-        return Err(Refusal::usage("expressions can't be updated by themselves yet; start a complete run").into());
-    }
     if args.dry_run && args.task == TaskArg::Synchronize {
         return Err(Refusal::usage("a dry run does not synchronize; leave out --dry-run or --task").into());
     }
@@ -68,17 +71,13 @@ fn start_and_follow(context: &Context, app: &App, args: &Args) -> anyhow::Result
                 TaskArg::Export => TaskChoice::Export,
                 TaskArg::Prepare => TaskChoice::Prepare,
                 TaskArg::Synchronize => TaskChoice::Synchronize,
-                TaskArg::All | TaskArg::UpdateExpressions => TaskChoice::All,
+                TaskArg::UpdateExpressions => TaskChoice::UpdateExpressions,
+                TaskArg::All => TaskChoice::All,
             },
             dry_run: args.dry_run,
-            ..NewRun::new(
-                connector.id,
-                match args.mode {
-                    ModeArg::Complete => Mode::Complete,
-                    ModeArg::Incremental => Mode::Incremental,
-                },
-                Trigger::Person,
-            )
+            replays: args.replay.map(RunId),
+            own_configuration: args.own_configuration,
+            ..NewRun::new(connector.id, mode(args), Trigger::Person)
         };
         run::start(&mut conn, &new, &app.context.enqueue).map_err(refusal)?
     };
@@ -91,6 +90,15 @@ fn start_and_follow(context: &Context, app: &App, args: &Args) -> anyhow::Result
     )?;
     let mut conn = app.context.db.get().map_err(DbError::from)?;
     Ok(run::by_id(&mut conn, id)?.map_or(Exit::Done, |run| exit_of(&run).unwrap_or(Exit::Done)))
+}
+
+fn mode(args: &Args) -> Mode {
+    match (args.replay, args.task, args.mode) {
+        (Some(_), ..) => Mode::Replay,
+        (None, TaskArg::UpdateExpressions, _) => Mode::UpdateExpressions,
+        (None, _, ModeArg::Complete) => Mode::Complete,
+        (None, _, ModeArg::Incremental) => Mode::Incremental,
+    }
 }
 
 fn refusal(error: StartError) -> anyhow::Error {

@@ -5,6 +5,7 @@
 //! the only one that may say what is no longer there.
 
 mod decoding;
+mod delta;
 mod fault;
 mod json;
 mod named;
@@ -18,10 +19,10 @@ mod window;
 mod xml;
 
 use super::{
-    ColumnSchema, ConnectionError, ConnectionKind, ConnectionRequest, Extraction, Finding, PairColumn, Setting,
-    SettingValue, TableSchema,
+    Changes, ChangesError, ColumnSchema, ConnectionError, ConnectionKind, ConnectionRequest, Cursors, Extraction,
+    Finding, PairColumn, Setting, SettingValue, TableSchema,
 };
-use crate::model::connection::TableDefinition;
+use crate::model::connection::{ConnectionDefinition, TableDefinition};
 use crate::model::property::VALUE_SEPARATOR;
 use crate::store::Sealed;
 use rows::{Opened, Rows};
@@ -51,6 +52,7 @@ impl ConnectionKind for Files {
                 let message = "say which file of the folder it is: file = \"…\"";
                 return Err(ConnectionError::permanent(format!("table {:?}", table.name), message));
             }
+            settings.check_delta(&table.name, is_upload)?;
             settings.dialect(&table.name).map(|_| ())
         })
     }
@@ -101,6 +103,24 @@ impl ConnectionKind for Files {
         source.confirm()?;
         Ok(is_same)
     }
+
+    fn tells_changes(&self, _: &ConnectionDefinition, table: &TableDefinition) -> bool {
+        TableSettings::of(table).is_ok_and(|settings| settings.delta_file.is_some())
+    }
+
+    fn changes(
+        &self,
+        connection: &ConnectionRequest,
+        since: &Cursors,
+        extraction: &mut dyn Extraction,
+    ) -> Result<(), ChangesError> {
+        connection.definition.tables.iter().try_for_each(|table| {
+            match self.tells_changes(&connection.definition, table) {
+                true => delta::export_changes(connection, table, since.get(&table.name), extraction),
+                false => Ok(export_table(connection, table, extraction)?),
+            }
+        })
+    }
 }
 
 fn export_table(
@@ -109,9 +129,14 @@ fn export_table(
     extraction: &mut dyn Extraction,
 ) -> Result<(), ConnectionError> {
     let mapped = connection.mapped_columns.get(&table.name).map(Vec::as_slice).unwrap_or_default();
+    // Before the file is read: changes that come meanwhile are read again, rather than missed.
+    let position = delta::position(connection, table)?;
     let Opened { source, mut rows } = rows::open(connection, table, Some(mapped))?;
     let width = rows.columns().len();
     extraction.begin(&table.name, &source.name, rows.columns())?;
+    if let Some(position) = position {
+        extraction.cursor(position);
+    }
     let pairs = Pairs::of(connection, table, &source.name, rows.as_ref())?;
     while rows.next().map_err(|fault| fault.within(&source.name))? {
         let line = Some(rows.line());
@@ -156,6 +181,18 @@ impl<'a> Pairs<'a> {
                 key: position(&definition.key_column)?,
                 column: position(&definition.column)?,
             })
+        });
+        pairs.collect()
+    }
+
+    /// Of a table of changes, whose rows may give some columns only.
+    fn of_changes(connection: &'a ConnectionRequest, table: &TableDefinition, rows: &dyn Rows) -> Vec<Self> {
+        let definitions = connection.pair_columns.get(&table.name).map(Vec::as_slice).unwrap_or_default();
+        let position = |name: &String| rows.columns().iter().position(|column| column == name);
+        let pairs = definitions.iter().filter_map(|definition| {
+            let table = format!("{}.{}", table.name, definition.column);
+            let (key, column) = (position(&definition.key_column)?, position(&definition.column)?);
+            Some(Self { table, definition, key, column })
         });
         pairs.collect()
     }

@@ -5,6 +5,7 @@ use super::name::{self, NameOf};
 use super::paths::Folder;
 use super::section::Source;
 use super::{association, connection, entity_type, limits};
+use crate::connectors;
 use crate::model::connector::{ConnectorDefinition, JobUse};
 use crate::model::settings::SettingsDefinition;
 
@@ -29,9 +30,11 @@ pub(super) fn read(
         connections: connection::read_all(&root, folder),
         entity_types: Vec::new(),
         associations: Vec::new(),
+        whole_table: None,
     };
     entity_type::read_all(&root, &mut definition);
     association::read_all(&root, &mut definition);
+    definition.whole_table = connectors::whole_table(&definition);
     root.close();
     source.finish(definition)
 }

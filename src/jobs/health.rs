@@ -130,14 +130,9 @@ fn words(mode: Mode, times: &str, zone: &str) -> String {
 
 fn takes_part(definition: &ConnectorDefinition, mode: Mode) -> bool {
     match mode {
-        Mode::Incremental => definition.incremental_job == JobUse::Used && can_run_incrementally(definition),
+        Mode::Incremental => definition.incremental_job == JobUse::Used && definition.is_incremental(),
         _ => definition.complete_job == JobUse::Used,
     }
-}
-
-/// Whether an incremental run is offered: the full extraction is compared, where the connector says so.
-pub fn can_run_incrementally(definition: &ConnectorDefinition) -> bool {
-    definition.compare
 }
 
 impl Schedule {

@@ -72,6 +72,8 @@ pub enum Ending {
         extraction_id: i64,
         /// Rows of all tables.
         rows: u64,
+        /// Why the run, started as incremental, had to read its source whole.
+        became_complete: Option<String>,
     },
     /// The change set is frozen.
     Prepared(Box<Prepared>),

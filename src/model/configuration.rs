@@ -179,7 +179,12 @@ fn store(
         ))
         .execute(connection)?;
     diesel::update(connectors::table.find(connector.id))
-        .set((connectors::display_name.eq(definition.title()), connectors::configuration_version.eq(version)))
+        .set((
+            connectors::display_name.eq(definition.title()),
+            connectors::configuration_version.eq(version),
+            connectors::incremental.eq(definition.is_incremental()),
+            connectors::whole_table.eq(definition.whole_table.as_ref().map(|table| &table.0)),
+        ))
         .execute(connection)?;
     let ids = entity_type::store(connection, connector.id, &definition.entity_types)?;
     association::store(connection, connector.id, &definition.associations, &ids)?;

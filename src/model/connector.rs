@@ -47,12 +47,21 @@ pub struct ConnectorDefinition {
     /// How what is read hangs together.
     #[serde(rename = "association", default)]
     pub associations: Vec<AssociationDefinition>,
+    /// The first table that can only be read whole, because its kind, or its settings, know no way to tell what changed.
+    /// Found out by whoever reads the document; no part of it.
+    #[serde(skip)]
+    pub whole_table: Option<SourceTable>,
 }
 
 impl ConnectorDefinition {
     /// The display name, or the name.
     pub fn title(&self) -> &str {
         self.display_name.as_deref().unwrap_or(&self.name)
+    }
+
+    /// Whether incremental runs are offered: every table can tell what changed, or is compared.
+    pub fn is_incremental(&self) -> bool {
+        self.compare || self.whole_table.is_none()
     }
 
     /// The entity type of that name.
@@ -115,6 +124,10 @@ pub struct Connector {
     pub created_at: DateTime<Utc>,
     /// Raised whenever anything but its own runs writes to its resources or links.
     pub touched: i64,
+    /// Whether incremental runs are offered.
+    pub incremental: bool,
+    /// A table that stands in their way.
+    pub whole_table: Option<String>,
 }
 
 impl Connector {

@@ -86,6 +86,11 @@ pub struct EntityTypeCounters {
 }
 
 impl EntityTypeCounters {
+    /// Resources stored once the run is applied.
+    pub fn left(&self) -> u64 {
+        (self.stored + self.inserted).saturating_sub(self.deleted + self.deleted_by_command)
+    }
+
     /// The books (SPEC 2): every row that was read is accounted for exactly once.
     pub fn balances(&self) -> bool {
         self.read
@@ -119,6 +124,13 @@ pub struct AssociationCounters {
     pub withheld: u64,
     /// Links stored before the run.
     pub stored: u64,
+}
+
+impl AssociationCounters {
+    /// Links stored once the run is applied.
+    pub fn left(&self) -> u64 {
+        (self.stored + self.inserted).saturating_sub(self.deleted)
+    }
 }
 
 /// What happens to persons.

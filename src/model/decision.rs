@@ -207,7 +207,8 @@ fn seen_and_decidable(conn: &mut PgConnection, run: &Run, seen: &str) -> Result<
         .select((connectors::state_version, connectors::configuration_version))
         .for_no_key_update()
         .first(conn)?;
-    Ok(if now != run.configuration_version {
+    // A replay may have a configuration of its own.
+    Ok(if now != run.configuration_version && !run.own_configuration {
         Some(Moved::Configuration { prepared: run.configuration_version, now })
     } else {
         (run.state_version != Some(state_version)).then_some(Moved::State)

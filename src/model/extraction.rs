@@ -2,9 +2,13 @@
 
 mod lines;
 mod query;
+mod stored;
 
 pub use lines::LineMap;
-pub use query::{applied_before, files, find, give_up, insert, last_applied, needed, newest, older_than, share};
+pub use query::{
+    NewExtraction, applied_before, files, find, give_up, insert, last_applied, needed, newest, older_than, share,
+};
+pub use stored::{NotSaid, Stored, last_said, of_runs, stored, stored_after};
 
 use super::connector::ConnectorId;
 use super::id::id;
@@ -39,6 +43,10 @@ pub struct Extraction {
     pub created_at: DateTime<Utc>,
     /// When its files were deleted, by age.
     pub deleted_at: Option<DateTime<Utc>>,
+    /// Whether it is the whole truth: what is absent from it is gone. What an incremental run exports is not.
+    pub complete: bool,
+    /// The runs of whose extractions it was made, without an export.
+    pub assembled_from: Option<Vec<Option<i32>>>,
 }
 
 /// One table of an extraction: UTF-8, RFC 4180, a header row, `\n`.
@@ -72,6 +80,12 @@ pub struct ExtractionFile {
     /// How the reading of the source reached its end; empty for extractions that are older than this.
     #[serde(default)]
     pub source_end: SourceEnd,
+    /// Its rows are changes: the last column holds the command (see [`COMMAND`]). What the source calls that column.
+    #[serde(default)]
+    pub command_column: Option<String>,
+    /// Where the source stood when this was read, in the words of its kind.
+    #[serde(default)]
+    pub cursor: Option<serde_json::Value>,
 }
 
 /// An index of a file, as one entity type or association reads it: an object of its own.
@@ -110,10 +124,25 @@ pub struct SourceEnd {
     pub figures: BTreeMap<String, serde_json::Value>,
 }
 
+/// The last column of a table of changes: `insert`, `update`, `delete`, or `merge`, which a list of columns may follow
+/// where a record gives only some (`merge ["id","mail"]`).
+pub const COMMAND: &str = "command";
+
+/// The last column of the pairs that stood in a table of changes: the position of the row they stood in, from 0.
+pub const PAIR_ROW: &str = "row";
+
 impl ExtractionFile {
     /// Whether it holds the pairs of a multi-valued column: `connection.table.column`.
     pub fn is_pairs(&self) -> bool {
         self.source_table.splitn(3, '.').count() == 3
+    }
+
+    /// The source's own columns.
+    pub fn columns(&self) -> &[String] {
+        match &self.command_column {
+            Some(_) => &self.header[..self.header.len().saturating_sub(1)],
+            None => &self.header,
+        }
     }
 
     /// Where a column stands.

@@ -20,9 +20,9 @@ pub const LISTED: usize = 100;
 #[serde(default)]
 pub struct Proof {
     /// `equal`, `differs`, `stands` (nothing was written, and an earlier proof of the same state stands), `overtaken`
-    /// (another run was applied before it could be made) or `impossible`.
+    /// (another run was applied before it could be made), `changes` (it read changes alone) or `impossible`.
     pub verdict: Verdict,
-    /// Why it is impossible, or which run's proof stands.
+    /// Why there is none, or which run's proof stands.
     pub words: String,
     /// Per entity type, in the order of the document.
     pub entity_types: Vec<EntityTypeProof>,
@@ -44,6 +44,8 @@ pub enum Verdict {
     Stands,
     /// Another run was applied before.
     Overtaken,
+    /// What it read is not the whole truth: most of what is stored is not in it.
+    Changes,
     /// The extraction can't be read any more.
     #[default]
     Impossible,
@@ -119,7 +121,7 @@ impl Proof {
                 "{extracted} records extracted, {stored} stored; {} of {BUCKETS} buckets differ{more}",
                 sum(|one| one.differing_buckets)
             ),
-            Verdict::Stands | Verdict::Overtaken | Verdict::Impossible => self.words.clone(),
+            Verdict::Stands | Verdict::Overtaken | Verdict::Changes | Verdict::Impossible => self.words.clone(),
         }
     }
 }
@@ -142,8 +144,7 @@ pub fn keep(conn: &mut PgConnection, run: RunId, proof: &Proof) -> QueryResult<(
         .map(drop)
 }
 
-/// The last applied runs of all connectors that have no proof yet, as far as their extraction is the whole truth, of at
-/// most `rows` rows.
+/// The last applied runs of all connectors that have no proof yet and an extraction of at most `rows` rows.
 pub fn due(conn: &mut PgConnection, rows: i64) -> QueryResult<Vec<RunId>> {
     #[derive(QueryableByName)]
     struct Due {
@@ -152,7 +153,7 @@ pub fn due(conn: &mut PgConnection, rows: i64) -> QueryResult<Vec<RunId>> {
     }
     let due: Vec<Due> = diesel::sql_query(
         "select r.id from connectors c join runs r on r.id = c.applied_run_id
-          where r.mode in ('complete', 'replay') and r.extraction_id is not null and not exists (select from run_proofs p where p.run_id = r.id)
+          where r.extraction_id is not null and not exists (select from run_proofs p where p.run_id = r.id)
             and (select coalesce(sum(f.rows), 0) from extraction_files f where f.extraction_id = r.extraction_id) <= $1
           order by r.applied_at",
     )

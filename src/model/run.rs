@@ -13,6 +13,7 @@ mod start;
 
 pub use query::{
     Page, applied_before, at_work, by_id, count_by_state, extraction_rows, newest, of_connector, page, ready_to_apply,
+    set_extraction,
 };
 pub use row::Run;
 pub use start::{NewRun, StartError, start};

@@ -71,6 +71,12 @@ pub fn append(
         .map(drop)
 }
 
+/// Says that a run started as incremental reads its source whole, and why.
+pub fn became_complete(conn: &mut PgConnection, run: RunId, why: &str) -> QueryResult<()> {
+    let message = format!("became a complete run: {why}");
+    append(conn, run, Stage::Export, Level::Warning, "became-complete", &message)
+}
+
 /// At most `limit` lines after the line `after`, in order.
 pub fn lines(conn: &mut PgConnection, run: RunId, after: i64, limit: i64) -> QueryResult<Vec<LogLine>> {
     run_log::table

@@ -29,6 +29,12 @@ pub struct RunReport {
     pub trigger: Trigger,
     /// Where it stands.
     pub state: RunState,
+    /// Asked for as incremental, and why it could not stay so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub became_complete: Option<String>,
+    /// For a replay: the run whose extraction it prepares.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replays: Option<RunId>,
     /// Whether it was started to be looked at only.
     pub dry_run: bool,
     /// The run whose inverse it is.
@@ -204,6 +210,8 @@ pub fn report(run: Run, connector: String, tasks: &[Task], now: DateTime<Utc>) -
         id: run.id,
         connector,
         mode: run.mode,
+        became_complete: run.became_complete.clone(),
+        replays: run.replays_run_id,
         trigger: run.trigger,
         state: run.state,
         dry_run: run.dry_run,

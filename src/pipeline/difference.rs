@@ -12,8 +12,10 @@
 //! ```
 
 pub mod absent;
+pub mod asked;
 pub mod blobs;
 pub mod change_set;
+pub mod commands;
 pub mod keys;
 pub mod links;
 pub mod marks;
@@ -35,8 +37,9 @@ use crate::model::entity_type::EntityTypeDefinition;
 use crate::model::extraction::ExtractionFile;
 use crate::store::Store;
 use change_set::ChangeSet;
+use commands::Commands;
 use diesel::pg::PgConnection;
-use keys::{Keys, Slot};
+use keys::{Entry, Keys, Slot, flag};
 use seals::Seals;
 use std::collections::{HashMap, HashSet};
 use withhold::Withholding;
@@ -75,10 +78,18 @@ pub struct Scope<'a> {
     pub definition: &'a EntityTypeDefinition,
     /// What was read.
     pub file: &'a ExtractionFile,
+    /// What was read is the whole truth: what is absent is gone.
+    pub complete: bool,
+    /// Mapped columns that a table of changes lacks.
+    pub lacking: Vec<String>,
+    /// What the rows come to, in a table of changes.
+    pub commands: Option<Commands>,
     /// Its mapping.
     pub mapper: Mapper,
     /// Its keys.
     pub keys: Keys,
+    /// Of the stored keys, only those that were asked for are among them.
+    pub in_part: bool,
     /// Rows that the second pass has to look at.
     pub look: Rowset,
     /// Digests of further different records with the same key.
@@ -91,6 +102,8 @@ pub struct Scope<'a> {
     pub pending: bool,
     /// It is the `from` end of a table of pairs.
     pub owns_pairs: bool,
+    /// All pairs that it owns stood in columns of its rows.
+    pub pairs_in_rows: bool,
     /// The id of the next new resource.
     pub next_id: i64,
     /// Digests of unique values that records whose change is left out would hold: references to them are no problems.
@@ -98,11 +111,28 @@ pub struct Scope<'a> {
 }
 
 impl Scope<'_> {
+    /// Whether the record in `entry` says anything about a column.
+    pub fn gives(&self, entry: &Entry, column: usize) -> bool {
+        match &self.commands {
+            Some(commands) if entry.has(flag::PARTIAL) => commands.row_of(entry.ordinal, column).is_some(),
+            _ => true,
+        }
+    }
+
+    /// Whether all pairs that the owner in `entry` has were read, so that their sum is known.
+    pub fn knows_pairs(&self, entry: &Entry) -> bool {
+        knows_pairs(entry, self.complete, self.pairs_in_rows)
+    }
+
     /// The slot of the record that a reference names by its key, in whatever form the key's type allows.
     pub fn find(&self, reference: &str) -> Option<Slot> {
         let key = self.mapper.key_property().reference(reference).ok()??;
         self.keys.find(scan::key_digest(&key))
     }
+}
+
+fn knows_pairs(entry: &Entry, complete: bool, pairs_in_rows: bool) -> bool {
+    complete || pairs_in_rows && entry.has(flag::READ) && !entry.has(flag::PARTIAL)
 }
 
 /// A set of rows by position, one bit each.

@@ -17,23 +17,24 @@ mod writer;
 
 pub use child::serve;
 pub use request::requests;
+pub(super) use writer::TableWriter;
 
 use super::index::Readers;
 use super::progress::Progress;
 use super::{Context, TaskError};
-use crate::connectors::{ConnectionError, ConnectionRequest, Finding, TableSchema};
+use crate::connectors::{ConnectionError, ConnectionRequest, Cursors, Finding, TableSchema};
 use crate::document;
 use crate::model::claim::{self, Claim, Ending};
 use crate::model::connector::{ConnectorDefinition, ConnectorId};
-use crate::model::extraction::{self, ExtractionFile, ExtractionId};
-use crate::model::run::{self, Run, RunId};
-use crate::model::{configuration, upload};
+use crate::model::extraction::{self, ExtractionFile, ExtractionId, NewExtraction};
+use crate::model::run::{self, Mode, Run, RunId};
+use crate::model::{configuration, cursor, upload};
 use diesel::Connection;
 use diesel::pg::PgConnection;
 use feed::Feed;
 use message::{Answer, Limits, Operation, Task};
 use process::{Interrupted, perform};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::time::Duration;
 
@@ -44,15 +45,34 @@ const LOOK: Duration = Duration::from_secs(60);
 pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), TaskError> {
     let mut connection = context.db.get().map_err(crate::db::DbError::from)?;
     let (run, definition) = load(&mut connection, claim.run)?;
+    let (mut since, mut not_said) = (None, None);
+    if run.mode == Mode::Incremental {
+        since = Some(cursor::of_connector(&mut connection, run.connector_id)?);
+        not_said = extraction::stored(&mut connection, run.connector_id)?.read_by.err();
+    }
     sweep(context, &mut connection, run.connector_id)?;
     let feed = Feed::open(&mut connection, &context.data_dir, &run, claim.epoch)?;
     let last = LastTime::load(&mut connection, &run)?;
     drop(connection);
 
     let prefix = prefix(run.connector_id, run.id, claim.epoch);
-    let exported = request::requests(&definition, &feed.files)
-        .map_err(TaskError::from)
-        .and_then(|requests| export_all(context, &prefix, &requests, &Readers::of(&definition), &last, progress));
+    let mut became_complete = None;
+    let exported = request::requests(&definition, &feed.files).map_err(TaskError::from).and_then(|requests| {
+        let readers = Readers::of(&definition);
+        let sources =
+            Sources { context, prefix: &prefix, requests: &requests, readers: &readers, last: &last, progress };
+        match sources.export(since.as_ref())? {
+            Exported::Files(files) => Ok(files),
+            Exported::Expired(why) => {
+                discard(context, &prefix);
+                (since, became_complete) = (None, Some(not_said.map_or(why, |better| better.to_string())));
+                match sources.export(None)? {
+                    Exported::Files(files) => Ok(files),
+                    Exported::Expired(why) => Err(TaskError::failed("export", why)),
+                }
+            }
+        }
+    });
     let files = match exported {
         Ok(files) => files,
         Err(error) => {
@@ -70,12 +90,22 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
             let message = "its files were deleted by age while this export relied on them; start again";
             return Err(TaskError::failed("the last extraction", message));
         }
-        let id = extraction::insert(connection, run.connector_id, run.id, &prefix, &files)?;
+        let id = extraction::insert(
+            connection,
+            &NewExtraction {
+                connector_id: run.connector_id,
+                run: run.id,
+                prefix: &prefix,
+                files: &files,
+                complete: since.is_none(),
+                assembled_from: &[],
+            },
+        )?;
         if feed.is_used_up_by(&run) {
             upload::consume(connection, run.connector_id, &feed.paths)?;
         }
         let rows = files.iter().filter(|file| !file.is_pairs()).map(|file| file.rows).sum();
-        let ending = Ending::Exported { extraction_id: id.0, rows };
+        let ending = Ending::Exported { extraction_id: id.0, rows, became_complete: became_complete.clone() };
         claim::finish(connection, claim, ending, &context.enqueue).map_err(TaskError::from)
     });
     match recorded {
@@ -127,47 +157,68 @@ fn load(connection: &mut PgConnection, id: RunId) -> Result<(Run, ConnectorDefin
     Ok((run, definition))
 }
 
-fn export_all(
-    context: &Context,
-    prefix: &str,
-    requests: &[ConnectionRequest],
-    readers: &Readers,
-    last: &LastTime,
-    progress: &Progress,
-) -> Result<Vec<ExtractionFile>, TaskError> {
-    let mut files = Vec::new();
-    for request in requests {
-        progress.begin(format!("reading {}", request.definition.name), 0);
-        let prefix = format!("{prefix}/{:02}", files.len());
-        let operation = Operation::Export {
-            store: context.store.location().clone(),
-            prefix,
-            readers: readers.clone(),
-            known: sources::known(&last.files),
-        };
-        let task = Task::new(operation, request.clone(), Limits::default());
-        let mut table = String::new();
-        let answer = perform(&context.program, &task, None, &mut |news| {
-            let Some(news) = news else { return progress.go_on() };
-            if news.table != table {
-                table = news.table;
-                progress.begin(format!("reading {table}"), last.rows.get(&table).copied().unwrap_or(0));
+/// The connections of a run, about to be read.
+struct Sources<'a> {
+    context: &'a Context,
+    prefix: &'a str,
+    requests: &'a [ConnectionRequest],
+    readers: &'a Readers,
+    last: &'a LastTime,
+    progress: &'a Progress,
+}
+
+enum Exported {
+    Files(Vec<ExtractionFile>),
+    /// A source can't tell what changed: why.
+    Expired(String),
+}
+
+impl Sources<'_> {
+    /// Reads all tables whole, or, with the connector's cursors, what changed since.
+    fn export(&self, since: Option<&BTreeMap<String, serde_json::Value>>) -> Result<Exported, TaskError> {
+        let Self { context, prefix, requests, readers, last, progress } = *self;
+        let mut files = Vec::new();
+        for request in requests {
+            progress.begin(format!("reading {}", request.definition.name), 0);
+            let prefix = format!("{prefix}/{:02}", files.len());
+            let store = context.store.location().clone();
+            let operation = match since {
+                None => {
+                    Operation::Export { store, prefix, readers: readers.clone(), known: sources::known(&last.files) }
+                }
+                Some(since) => Operation::Changes { store, prefix, since: request_cursors(request, since) },
+            };
+            let task = Task::new(operation, request.clone(), Limits::default());
+            let mut table = String::new();
+            let answer = perform(&context.program, &task, None, &mut |news| {
+                let Some(news) = news else { return progress.go_on() };
+                if news.table != table {
+                    table = news.table;
+                    progress.begin(format!("reading {table}"), last.rows.get(&table).copied().unwrap_or(0));
+                }
+                progress.at(news.rows)
+            })?;
+            match answer {
+                Answer::Exported { files: written, unchanged } => {
+                    files.extend(written);
+                    files.extend(unchanged.iter().flat_map(|table| sources::files_of(&last.files, table)).cloned());
+                }
+                Answer::Expired(why) => return Ok(Exported::Expired(why)),
+                other => return Err(TaskError::from(process::unexpected(&other))),
             }
-            progress.at(news.rows)
-        })?;
-        match answer {
-            Answer::Exported { files: written, unchanged } => {
-                files.extend(written);
-                files.extend(unchanged.iter().flat_map(|table| sources::files_of(&last.files, table)).cloned());
-            }
-            other => return Err(TaskError::from(process::unexpected(&other))),
         }
+        Ok(Exported::Files(files))
     }
-    Ok(files)
+}
+
+/// The cursors of one connection, by table.
+fn request_cursors(request: &ConnectionRequest, all: &BTreeMap<String, serde_json::Value>) -> Cursors {
+    let tables = request.definition.tables.iter();
+    tables.filter_map(|table| Some((table.name.clone(), all.get(&request.source(&table.name).0)?.clone()))).collect()
 }
 
 /// The extraction's folder in the store. Each attempt has its own, so that a late worker writes into nobody's.
-fn prefix(connector: ConnectorId, run: RunId, epoch: i32) -> String {
+pub(super) fn prefix(connector: ConnectorId, run: RunId, epoch: i32) -> String {
     format!("{}/{run}-{epoch}", folder(connector))
 }
 
@@ -186,7 +237,7 @@ fn sweep(context: &Context, connection: &mut PgConnection, connector: ConnectorI
     Ok(())
 }
 
-fn discard(context: &Context, prefix: &str) {
+pub(super) fn discard(context: &Context, prefix: &str) {
     if let Err(error) = context.store.delete_prefix(prefix) {
         tracing::warn!(object = prefix, %error, "what an unfinished export wrote could not be removed");
     }

@@ -107,6 +107,52 @@ impl Mapper {
         Ok(Self { header, properties, key, scope, mapped, associations, version })
     }
 
+    /// Compiles the mapping for a table of changes, which may lack columns: a merge of some columns only. Returns the
+    /// mapped columns that it lacks; they are read as empty. The key's can't be lacking.
+    pub fn of_changes(
+        definition: &EntityTypeDefinition,
+        associations: &[&AssociationDefinition],
+        columns: &[String],
+    ) -> Result<(Self, Vec<String>), MappingError> {
+        let mut read = ReadColumns::default();
+        let compiled: Vec<(Result<CompiledProperty, _>, &PropertyDefinition)> =
+            definition.properties.iter().map(|property| (CompiledProperty::new(property), property)).collect();
+        for (compiled, property) in &compiled {
+            if let Ok(compiled) = compiled {
+                read.note(compiled.source(), &property.name);
+            }
+        }
+        let scope = definition.scope.as_deref().and_then(|source| Expression::compile(source).ok());
+        if let Some(scope) = &scope {
+            read.note_columns(scope.columns(), "where");
+        }
+        let of_rows = associations.iter().filter(|association| association.from == definition.name);
+        for column in of_rows.filter_map(|association| association.column.as_deref()) {
+            read.note_column(column, "an association");
+        }
+        let lacks = |column: &str| !columns.iter().any(|known| known == column);
+        let lacking: BTreeSet<String> = read
+            .named
+            .iter()
+            .map(|(column, _)| column.as_ref())
+            .filter(|column| lacks(column))
+            .map(str::to_owned)
+            .collect();
+        let mut key = ReadColumns::default();
+        for (compiled, property) in compiled.iter().filter(|(_, property)| property.key) {
+            if let Ok(compiled) = compiled {
+                key.note(compiled.source(), &property.name);
+            }
+        }
+        if key.named.iter().any(|(column, _)| lacking.contains(column.as_ref())) {
+            return Err(Self::new(definition, associations, columns)
+                .err()
+                .unwrap_or(MappingError { faults: Vec::new() }));
+        }
+        let all: Vec<String> = columns.iter().cloned().chain(lacking.iter().cloned()).collect();
+        Ok((Self::new(definition, associations, &all)?, lacking.into_iter().collect()))
+    }
+
     /// A digest of what is mapped and how: another mapping, or another mapper, has another version. It seeds the digests
     /// of rows.
     pub fn version(&self) -> u64 {
@@ -126,6 +172,17 @@ impl Mapper {
             Ok(Evaluated::Bool(in_scope)) => Ok(in_scope),
             Ok(_) => Err(RowProblem::scope_is_no_bool()),
             Err(error) => Err(RowProblem::failed("where", scope, &row, &error)),
+        }
+    }
+
+    /// The same for a row that gives some columns only of a record that is in scope: what `where` does not find there
+    /// stays as it was.
+    pub fn stays_in_scope(&self, row: &StringRecord, gives: &dyn Fn(usize) -> bool) -> Result<bool, RowProblem> {
+        let Some(scope) = &self.scope else { return Ok(true) };
+        match self.share(scope.columns(), gives) {
+            Share::None => Ok(true),
+            Share::All => self.in_scope(row),
+            Share::Some(missing) => Err(RowProblem::needs("where", &missing)),
         }
     }
 
@@ -154,6 +211,53 @@ impl Mapper {
         if problems.is_empty() { Ok(record) } else { Err(problems) }
     }
 
+    /// The properties of which the row gives all columns, and which those are; or all that is wrong. The others are null
+    /// in the record.
+    pub fn part(
+        &self,
+        row: &StringRecord,
+        gives: &dyn Fn(usize) -> bool,
+    ) -> Result<(Record, Vec<bool>), Vec<RowProblem>> {
+        let mut record = Record { values: Vec::with_capacity(self.properties.len()), blobs: Vec::new() };
+        let (mut given, mut problems) = (Vec::with_capacity(self.properties.len()), Vec::new());
+        let with_header = Row::new(&self.header, row);
+        for property in &self.properties {
+            let share = match property.source() {
+                Source::Column { position, .. } if gives(*position) => Share::All,
+                Source::Column { .. } => Share::None,
+                Source::Constant(_) => Share::All,
+                Source::Expression(expression) => self.share(expression.columns(), gives),
+            };
+            given.push(matches!(share, Share::All));
+            match share {
+                Share::None => record.values.push(serde_json::Value::Null),
+                Share::Some(missing) => problems.push(RowProblem::needs(property.name(), &missing)),
+                Share::All => match property.value(&with_header, row, &mut record.blobs) {
+                    Ok(value) => record.values.push(value),
+                    Err(problem) => problems.push(problem),
+                },
+            }
+        }
+        if problems.is_empty() { Ok((record, given)) } else { Err(problems) }
+    }
+
+    /// How much a row gives of what an expression reads.
+    fn share(&self, columns: &Columns, gives: &dyn Fn(usize) -> bool) -> Share {
+        let is_given = |name: &str| self.header.position(name).is_some_and(gives);
+        let (named, all): (Vec<&str>, bool) = match columns {
+            Columns::Named(names) => (names.iter().map(String::as_str).collect(), false),
+            Columns::All => (self.header.names().iter().map(String::as_str).collect(), true),
+        };
+        let missing: Vec<String> = named.iter().filter(|name| !is_given(name)).map(|name| (*name).to_owned()).collect();
+        if missing.is_empty() {
+            Share::All
+        } else if missing.len() == named.len() && !all {
+            Share::None
+        } else {
+            Share::Some(missing)
+        }
+    }
+
     /// The properties, in the order of a record's values.
     pub fn properties(&self) -> &[CompiledProperty] {
         &self.properties
@@ -174,6 +278,14 @@ impl Mapper {
 /// that was never checked.
 pub fn key_of(definition: &EntityTypeDefinition) -> Option<CompiledProperty> {
     CompiledProperty::new(definition.key()?).ok()
+}
+
+/// How much a row gives of what is asked for.
+enum Share {
+    All,
+    None,
+    /// Without these columns.
+    Some(Vec<String>),
 }
 
 /// The columns that a mapping reads, each with one place that reads it.

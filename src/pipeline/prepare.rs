@@ -2,6 +2,7 @@
 //! writes nothing that anybody reads before its last, fenced transaction.
 
 mod approval;
+mod assemble;
 pub(super) mod freeze;
 mod inquiry;
 mod left;
@@ -42,6 +43,7 @@ use plan::Plan;
 pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), TaskError> {
     let mut connection = db::connect(&context.database_url, &claim.application_name())?;
     progress.begin("Reading the configuration", 0);
+    assemble::extraction_of_stored_values(context, &mut connection, claim, progress)?;
     let plan = Plan::load(&mut connection, claim)?;
     partition::ensure_months(&mut connection, plan.run.created_at.date_naive(), 1)?;
     let approval = model::approval::of(&mut connection, claim.run)?;
@@ -76,7 +78,8 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
         }
     };
 
-    let known = plan.stored(work.connection, work.store, &mut scopes, &mut associations, progress)?;
+    let known =
+        plan.stored(work.connection, work.store, &mut scopes, &mut associations, &work.withholding, progress)?;
     for scope in &mut scopes {
         progress.begin(format!("Comparing {}", scope.definition.title()), scope.file.rows);
         scan::read(work.store, scope, &work.seals, progress)?;
@@ -99,6 +102,7 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
         let counters = &mut scope.counters;
         let others = counters.inserted
             + counters.updated
+            + counters.deleted_by_command
             + counters.rejected
             + counters.duplicates_dropped
             + counters.out_of_scope
@@ -106,7 +110,7 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
             + counters.suppressed;
         counters.unchanged = counters.read.saturating_sub(others);
     }
-    let (withheld, over) = work.withholding.settle(&scopes, &associations, true);
+    let (withheld, over) = work.withholding.settle(&scopes, &associations, plan.complete);
     let rows = scopes.iter().map(|scope| scope.counters.read).sum();
     let Work { changes, seals, .. } = work;
     let frozen = changes.finish()?;
@@ -288,7 +292,7 @@ fn evaluate(plan: &Plan, counters: Counters, new_rejects: std::collections::BTre
     guards::evaluate(&Evidence {
         connector: &definition.name,
         first_run: plan.connector.applied_run_id.is_none(),
-        complete: true,
+        complete: plan.complete,
         thresholds: definition.thresholds.clone(),
         guards: definition.guards.clone(),
         entity_type_thresholds: definition

@@ -101,10 +101,14 @@ fn make(connection: &mut PgConnection, context: &Context, id: RunId, progress: &
         let words = format!("run {newer} was applied before this one could be proven");
         return Ok(Proof { verdict: Verdict::Overtaken, words, ..Proof::default() });
     }
+    let extraction = run.extraction_id.map(ExtractionId).ok_or_else(|| gone("its extraction"))?;
+    if !extraction::find(connection, extraction)?.ok_or_else(|| gone("its extraction"))?.complete {
+        let words = "only changes were read; what is stored is proven after the next complete run".to_owned();
+        return Ok(Proof { verdict: Verdict::Changes, words, ..Proof::default() });
+    }
     if let Some(words) = standing(connection, &run)? {
         return Ok(Proof { verdict: Verdict::Stands, words, ..Proof::default() });
     }
-    let extraction = run.extraction_id.map(ExtractionId).ok_or_else(|| gone("its extraction"))?;
     let files = extraction::files(connection, extraction)?;
     let document = configuration::version(connection, connector.id, run.configuration_version)?.document;
     let definition = document::connector(&document)

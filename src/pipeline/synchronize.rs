@@ -12,9 +12,10 @@ use crate::document;
 use crate::model::claim::{Claim, Ending, finish};
 use crate::model::connector::{self, Connector, ConnectorDefinition};
 use crate::model::entity_type::Represents;
+use crate::model::extraction::{self, ExtractionId};
 use crate::model::partition;
 use crate::model::run::{self, Mode, Run};
-use crate::model::{association, configuration, entity_type};
+use crate::model::{association, configuration, cursor, entity_type};
 use diesel::Connection;
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
@@ -108,6 +109,7 @@ fn apply(
     if let Some(schema) = &run.pending_schema {
         apply::marks(connection, schema)?;
     }
+    move_cursors(connection, run, connector)?;
     progress.go_on()?;
 
     let mut counters = run.counters.0.clone();
@@ -151,4 +153,26 @@ fn apply(
     groups::apply(connection, definition, &entity_types, &touched, members_changed, run.id.0)?;
     apply::announce(connection, run.id.0, &attached)?;
     Ok(counters)
+}
+
+/// From here on, changes are changes since what this run has read. A replay leaves what is stored at a moment that the
+/// source may no longer know of: the next incremental run reads it whole. So it does after a revert, unless that led back
+/// to what an earlier run had read. Computed expressions read nothing.
+fn move_cursors(connection: &mut PgConnection, run: &Run, connector: &Connector) -> QueryResult<()> {
+    if run.mode == Mode::Revert {
+        cursor::forget(connection, connector.id)?;
+        let Ok(read_by) = extraction::stored_after(connection, run)?.read_by else { return Ok(()) };
+        return extraction::of_runs(connection, &read_by)?.iter().try_for_each(|(by, extraction)| {
+            cursor::move_to(connection, connector.id, *by, extraction.id, extraction.complete)
+        });
+    }
+    let Some(id) = run.extraction_id.map(ExtractionId) else { return Ok(()) };
+    let Some(extraction) = extraction::find(connection, id)? else { return Ok(()) };
+    match run.mode {
+        Mode::Complete | Mode::Incremental => {
+            cursor::move_to(connection, connector.id, run.id, id, extraction.complete)
+        }
+        Mode::Replay => cursor::forget(connection, connector.id),
+        Mode::UpdateExpressions | Mode::Revert => Ok(()),
+    }
 }

@@ -9,7 +9,7 @@ use crate::model::connector::Connector;
 use chrono::{DateTime, Utc};
 use diesel::pg::PgConnection;
 
-pub use crate::jobs::health::{Health, Schedule, can_run_incrementally, schedule};
+pub use crate::jobs::health::{Health, Schedule, schedule};
 
 /// A connector in a list.
 pub struct ConnectorLine {

@@ -99,4 +99,8 @@ impl<S: NamedRecords> Rows for NamedRows<S> {
     fn value(&self, column: usize) -> &[u8] {
         self.row[column].as_bytes()
     }
+
+    fn is_given(&self, column: usize) -> bool {
+        self.filled[column]
+    }
 }

@@ -24,6 +24,11 @@ pub(super) trait Rows {
 
     /// The current row's value in a column: UTF-8.
     fn value(&self, column: usize) -> &[u8];
+
+    /// Whether the current row says anything about a column, be it that it is empty.
+    fn is_given(&self, _column: usize) -> bool {
+        true
+    }
 }
 
 /// A table's file and its rows.
@@ -39,8 +44,17 @@ pub(super) fn open(
     table: &TableDefinition,
     mapped: Option<&[String]>,
 ) -> Result<Opened, ConnectionError> {
-    let settings = TableSettings::of(table)?;
-    let (source, file) = source::open(connection, table, &settings)?;
+    open_as(connection, table, &TableSettings::of(table)?, mapped)
+}
+
+/// The same with other settings than the table's own, such as another file.
+pub(super) fn open_as(
+    connection: &ConnectionRequest,
+    table: &TableDefinition,
+    settings: &TableSettings,
+    mapped: Option<&[String]>,
+) -> Result<Opened, ConnectionError> {
+    let (source, file) = source::open(connection, table, settings)?;
     let within = |fault: Fault| fault.within(&source.name);
     let decoded = decoding::utf8(file, settings.encoding.as_deref()).map_err(|error| within(error.into()))?;
     let text = decoded.text;

@@ -42,6 +42,18 @@ pub(super) static TABLE: &[Setting] = &[
         help: "The file's name within the folder; its ending tells the format.",
     },
     Setting {
+        name: "delta_file",
+        value: SettingValue::Text,
+        required: false,
+        help: "For incremental runs: the file with the changes. One * in its name: all that came since are read, in the order of their names.",
+    },
+    Setting {
+        name: "command_column",
+        value: SettingValue::Text,
+        required: false,
+        help: "With delta_file: the column with insert, update, merge or delete; command if not given.",
+    },
+    Setting {
         name: "format",
         value: SettingValue::Choice(&["csv", "tsv", "json", "xml"]),
         required: false,
@@ -117,13 +129,15 @@ pub(super) struct ConnectionSettings {
 }
 
 /// A table's settings, typed.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct TableSettings {
     pub(super) file: Option<String>,
-    format: Option<Format>,
-    separator: Option<String>,
-    quotes: Option<bool>,
+    pub(super) delta_file: Option<String>,
+    pub(super) command_column: Option<String>,
+    pub(super) format: Option<Format>,
+    pub(super) separator: Option<String>,
+    pub(super) quotes: Option<bool>,
     pub(super) encoding: Option<String>,
     pub(super) skip_lines: u64,
     pub(super) columns: Vec<String>,
@@ -167,6 +181,38 @@ impl ConnectionSettings {
 impl TableSettings {
     pub(super) fn of(table: &TableDefinition) -> Result<Self, ConnectionError> {
         typed(&table.settings, &format!("table {:?}", table.name))
+    }
+
+    /// The column that holds the command of a change.
+    pub(super) fn command_column(&self) -> &str {
+        self.command_column.as_deref().unwrap_or("command")
+    }
+
+    /// Settings of changes that don't go together, or with the connection.
+    pub(super) fn check_delta(&self, table: &str, is_upload: bool) -> Result<(), ConnectionError> {
+        let refuse = |key: &str, message: &str| {
+            Err(ConnectionError::permanent(format!("table {table:?}, {key}"), message.to_owned()))
+        };
+        match &self.delta_file {
+            None if self.command_column.is_some() => {
+                refuse("command_column", "goes with delta_file = \"…\", the file that holds the changes")
+            }
+            None => Ok(()),
+            Some(_) if is_upload => refuse(
+                "delta_file",
+                "is read from a folder; what is uploaded is read whole. Use folder, or compare = true on the connector",
+            ),
+            Some(file)
+                if file.matches('*').count() > 1
+                    || file.rsplit_once('/').is_some_and(|(path, _)| path.contains('*')) =>
+            {
+                refuse("delta_file", "may have one * only, in the name of the file")
+            }
+            Some(file) if Some(file) == self.file.as_ref() => {
+                refuse("delta_file", "is the complete file; the changes need a file of their own")
+            }
+            Some(_) => Ok(()),
+        }
     }
 
     /// The format that was set, or the one that the file's ending tells; CSV otherwise.

@@ -11,7 +11,7 @@ use crate::model::json::Json;
 use crate::model::lease;
 use crate::model::notification::Occasion;
 use crate::model::retry;
-use crate::model::run::{Run, RunState, Stage, TaskState};
+use crate::model::run::{Mode, Run, RunState, Stage, TaskState};
 use crate::model::run_log::{self, Level};
 use crate::schema::{connectors, runs, tasks};
 use chrono::{DateTime, Utc};
@@ -33,7 +33,9 @@ pub fn finish(conn: &mut PgConnection, claim: &Claim, ending: Ending, enqueue: &
     let after = match ending {
         // The wish came while the stage was ending: it must not get lost between two stages.
         ending if asked_to_cancel && !matches!(ending, Ending::Applied { .. }) => cancelled(conn, &run, claim.stage)?,
-        Ending::Exported { extraction_id, rows } => exported(conn, &run, extraction_id, rows)?,
+        Ending::Exported { extraction_id, rows, became_complete } => {
+            exported(conn, &run, extraction_id, rows, became_complete)?
+        }
         Ending::Prepared(prepared) => self::prepared(conn, &run, &prepared)?,
         Ending::Applied { counters } => applied(conn, &run, counters)?,
         Ending::PrepareAgain => prepare_again(conn, &run)?,
@@ -90,8 +92,20 @@ impl After {
     }
 }
 
-fn exported(conn: &mut PgConnection, run: &Run, extraction_id: i64, rows: u64) -> QueryResult<After> {
+fn exported(
+    conn: &mut PgConnection,
+    run: &Run,
+    extraction_id: i64,
+    rows: u64,
+    became_complete: Option<String>,
+) -> QueryResult<After> {
     diesel::update(runs::table.find(run.id)).set(runs::extraction_id.eq(extraction_id)).execute(conn)?;
+    if let Some(why) = became_complete {
+        diesel::update(runs::table.find(run.id))
+            .set((runs::mode.eq(Mode::Complete), runs::became_complete.eq(&why)))
+            .execute(conn)?;
+        run_log::became_complete(conn, run.id, &why)?;
+    }
     end_task(conn, run, Stage::Export, TaskState::Completed, Some(rows))?;
     log(conn, run, Stage::Export, Level::Info, "exported", &format!("{rows} rows exported and sealed"))?;
     Ok(match run.stages().contains(&Stage::Prepare) {

@@ -12,20 +12,35 @@ use diesel::prelude::*;
 use diesel::result::Error;
 use diesel::sql_types::{Integer, Text};
 
+/// A sealed extraction, to be recorded.
+#[derive(Debug, Clone, Copy)]
+pub struct NewExtraction<'a> {
+    /// The connector.
+    pub connector_id: ConnectorId,
+    /// The run that made it.
+    pub run: RunId,
+    /// The folder in the store.
+    pub prefix: &'a str,
+    /// Its files.
+    pub files: &'a [ExtractionFile],
+    /// Whether it is the whole truth.
+    pub complete: bool,
+    /// The runs of whose extractions it was made; empty: it was exported.
+    pub assembled_from: &'a [RunId],
+}
+
 /// Records a sealed extraction and its files.
-pub fn insert(
-    connection: &mut PgConnection,
-    connector_id: ConnectorId,
-    run: RunId,
-    prefix: &str,
-    written: &[ExtractionFile],
-) -> QueryResult<ExtractionId> {
+pub fn insert(connection: &mut PgConnection, new: &NewExtraction<'_>) -> QueryResult<ExtractionId> {
+    let NewExtraction { connector_id, run, prefix, files: written, complete, assembled_from } = *new;
+    let assembled: Vec<i32> = assembled_from.iter().map(|run| run.0).collect();
     let id: ExtractionId = diesel::insert_into(extractions::table)
         .values((
             extractions::connector_id.eq(connector_id),
             extractions::run_id.eq(run),
             extractions::prefix.eq(prefix),
             extractions::digest.eq(digest(written)),
+            extractions::complete.eq(complete),
+            extractions::assembled_from.eq((!assembled.is_empty()).then_some(assembled)),
         ))
         .returning(extractions::id)
         .get_result(connection)?;
@@ -45,6 +60,8 @@ pub fn insert(
                 extraction_files::source_end.eq(Json(file.source_end.clone())),
                 extraction_files::indexes.eq(Json(file.indexes.clone())),
                 extraction_files::source.eq(file.source.clone().map(Json)),
+                extraction_files::command_column.eq(&file.command_column),
+                extraction_files::cursor.eq(&file.cursor),
             ))
             .execute(connection)?;
     }
@@ -103,12 +120,14 @@ pub fn newest(connection: &mut PgConnection, connector_id: ConnectorId) -> Query
         .optional()
 }
 
-/// The extraction that a connector's last applied run worked on: what guards compare with. Its files may be gone.
+/// The extraction that a connector's last applied run over the whole truth worked on: what guards compare with. Its
+/// files may be gone.
 pub fn last_applied(connection: &mut PgConnection, connector_id: ConnectorId) -> QueryResult<Option<Extraction>> {
     extractions::table
         .inner_join(runs::table.on(runs::extraction_id.eq(extractions::id.nullable())))
         .filter(runs::connector_id.eq(connector_id))
         .filter(runs::applied_at.is_not_null())
+        .filter(extractions::complete)
         .order((runs::applied_at.desc(), runs::id.desc()))
         .select(Extraction::as_select())
         .first(connection)
@@ -178,6 +197,8 @@ struct FileRow {
     source_end: Json<SourceEnd>,
     indexes: Json<Vec<FileIndex>>,
     source: Option<Json<SourceSeal>>,
+    command_column: Option<String>,
+    cursor: Option<serde_json::Value>,
 }
 
 impl FileRow {
@@ -195,6 +216,8 @@ impl FileRow {
             source_end: self.source_end.0,
             indexes: self.indexes.0,
             source: self.source.map(|source| source.0),
+            command_column: self.command_column,
+            cursor: self.cursor,
         }
     }
 }

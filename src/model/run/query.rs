@@ -114,3 +114,8 @@ pub fn extraction_rows(conn: &mut PgConnection, extraction_id: i64) -> QueryResu
         .select(sql::<BigInt>("coalesce(sum(rows), 0)::bigint"))
         .first(conn)
 }
+
+/// Says which extraction a run prepares: one that was made for it without an export.
+pub fn set_extraction(conn: &mut PgConnection, id: RunId, extraction_id: i64) -> QueryResult<()> {
+    diesel::update(runs::table.find(id)).set(runs::extraction_id.eq(extraction_id)).execute(conn).map(drop)
+}

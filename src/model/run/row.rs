@@ -70,6 +70,12 @@ pub struct Run {
     pub reverts_run_id: Option<RunId>,
     /// What a revert does so that the next run does not bring back what it took away.
     pub afterwards: Option<Afterwards>,
+    /// For a replay: the run whose extraction it prepares.
+    pub replays_run_id: Option<RunId>,
+    /// A replay with the configuration of the run that it replays, whatever is in use now.
+    pub own_configuration: bool,
+    /// Asked for as incremental, and why it could not stay so.
+    pub became_complete: Option<String>,
 }
 
 impl Run {

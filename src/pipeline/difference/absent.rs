@@ -1,7 +1,8 @@
-//! What is stored and was not read: deletes. Only complete runs come here, and only after the source was read to its end.
+//! What is stored and was not read, or is to be deleted by command: deletes. Only what was read over the whole truth, to
+//! its end, says that something is absent.
 
 use super::change_set::ResourceChange;
-use super::keys::flag;
+use super::keys::{Entry, flag};
 use super::{Scope, Work};
 use crate::model::guard::Operation;
 use crate::pipeline::TaskError;
@@ -13,6 +14,9 @@ const BATCH: usize = 5000;
 
 /// Marks the absent keys. A key that was read but rejected is not absent: it is protected.
 pub fn find(scope: &mut Scope<'_>) {
+    if !scope.complete {
+        return;
+    }
     for entry in scope.keys.iter_mut() {
         if !entry.has_any(flag::READ | flag::NEW | flag::REJECTED) {
             entry.set(flag::GONE);
@@ -35,8 +39,11 @@ pub fn delete(work: &mut Work<'_>, scope: &mut Scope<'_>) -> Result<(), TaskErro
         #[diesel(sql_type = Jsonb)]
         attributes: Value,
     }
-    let gone: Vec<i64> =
-        scope.keys.iter().filter(|(_, entry)| entry.has(flag::GONE)).map(|(_, entry)| entry.id).collect();
+    let gone = scope.keys.iter().map(|(_, entry)| entry).filter(|entry| entry.has(flag::GONE));
+    let (commanded, absent): (Vec<&Entry>, Vec<&Entry>) = gone.partition(|entry| entry.has(flag::COMMANDED));
+    // Deletes by command are counted as rows, where they were read.
+    scope.counters.deleted += absent.len() as u64;
+    let gone: Vec<i64> = absent.into_iter().chain(commanded).map(|entry| entry.id).collect();
     for ids in gone.chunks(BATCH) {
         work.progress.go_on()?;
         let rows: Vec<Stored> = diesel::sql_query(
@@ -58,7 +65,6 @@ pub fn delete(work: &mut Work<'_>, scope: &mut Scope<'_>) -> Result<(), TaskErro
                 before: Some(before.as_bytes()),
                 ..ResourceChange::default()
             })?;
-            scope.counters.deleted += 1;
         }
     }
     Ok(())

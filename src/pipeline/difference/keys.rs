@@ -9,37 +9,43 @@ pub type Slot = u32;
 /// What is known about a key, as bits.
 pub mod flag {
     /// The extraction has a record with this key that is in scope.
-    pub const READ: u16 = 1;
+    pub const READ: u32 = 1;
     /// The key is not stored yet.
-    pub const NEW: u16 = 1 << 1;
+    pub const NEW: u32 = 1 << 1;
     /// The record differs from the stored digest, or has none: it has to be looked at.
-    pub const LOOK: u16 = 1 << 2;
+    pub const LOOK: u32 = 1 << 2;
     /// Different records have this key.
-    pub const CONFLICT: u16 = 1 << 3;
+    pub const CONFLICT: u32 = 1 << 3;
     /// Rejected: what is stored under this key is protected.
-    pub const REJECTED: u16 = 1 << 4;
+    pub const REJECTED: u32 = 1 << 4;
     /// Stored, and absent from the extraction: to be deleted.
-    pub const GONE: u16 = 1 << 5;
+    pub const GONE: u32 = 1 << 5;
     /// The links of this record have to be worked out anew.
-    pub const LINKS: u16 = 1 << 6;
+    pub const LINKS: u32 = 1 << 6;
     /// A consequence of this record stays open: its digest is not stored, so that the next run looks again.
-    pub const OPEN: u16 = 1 << 7;
+    pub const OPEN: u32 = 1 << 7;
     /// The same for its sets of pairs.
-    pub const LINKS_OPEN: u16 = 1 << 8;
+    pub const LINKS_OPEN: u32 = 1 << 8;
     /// Stored without a digest of its sets of pairs.
-    pub const LINKS_UNKNOWN: u16 = 1 << 9;
+    pub const LINKS_UNKNOWN: u32 = 1 << 9;
     /// A change row carries this record, so its digests need no mark.
-    pub const WRITTEN: u16 = 1 << 10;
+    pub const WRITTEN: u32 = 1 << 10;
     /// Stored without a digest.
-    pub const UNKNOWN: u16 = 1 << 11;
+    pub const UNKNOWN: u32 = 1 << 11;
     /// What it is linked with is gone, or found under another value.
-    pub const FORCED: u16 = 1 << 13;
+    pub const FORCED: u32 = 1 << 13;
     /// Its insert, update or delete is left out. A new one is `REJECTED` as well: it will not be there.
-    pub const WITHHELD: u16 = 1 << 14;
+    pub const WITHHELD: u32 = 1 << 14;
     /// Without a correlation.
-    pub const NOBODY: u16 = 1 << 12;
+    pub const NOBODY: u32 = 1 << 12;
     /// The change row that carries this record correlates it.
-    pub const SOMEBODY: u16 = 1 << 15;
+    pub const SOMEBODY: u32 = 1 << 15;
+    /// Stored, and the record read gives some columns only.
+    pub const PARTIAL: u32 = 1 << 16;
+    /// To be deleted because a row asks for it, not by absence.
+    pub const COMMANDED: u32 = 1 << 17;
+    /// A pair of this owner was read in a run that is not over the whole truth.
+    pub const PAIRED: u32 = 1 << 18;
 }
 
 /// One key.
@@ -59,22 +65,22 @@ pub struct Entry {
     pub id: i64,
     /// Position of the first record read, counted from 0.
     pub ordinal: u32,
-    flags: u16,
+    flags: u32,
 }
 
 impl Entry {
     /// Whether all of `flags` are set.
-    pub fn has(&self, flags: u16) -> bool {
+    pub fn has(&self, flags: u32) -> bool {
         self.flags & flags == flags
     }
 
     /// Whether any of `flags` is set.
-    pub fn has_any(&self, flags: u16) -> bool {
+    pub fn has_any(&self, flags: u32) -> bool {
         self.flags & flags != 0
     }
 
     /// Sets `flags`.
-    pub fn set(&mut self, flags: u16) {
+    pub fn set(&mut self, flags: u32) {
         self.flags |= flags;
     }
 
@@ -92,7 +98,7 @@ impl Entry {
     }
 
     /// Clears `flags`.
-    pub fn clear(&mut self, flags: u16) {
+    pub fn clear(&mut self, flags: u32) {
         self.flags &= !flags;
     }
 
@@ -121,7 +127,7 @@ impl Keys {
     }
 
     /// Adds a key that is not there yet.
-    pub fn insert(&mut self, key: u128, digest: u128, id: i64, flags: u16) -> Slot {
+    pub fn insert(&mut self, key: u128, digest: u128, id: i64, flags: u32) -> Slot {
         // More than 2^32 keys of one entity type would need 300 GB here; the extraction's row count is checked before.
         let slot = Slot::try_from(self.entries.len()).unwrap_or(Slot::MAX);
         self.entries.push(Entry {

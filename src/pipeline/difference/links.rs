@@ -1,10 +1,11 @@
 //! Links, resolved against what will be there after the run: only of owners that changed, or whose targets do.
 
+mod pair_commands;
 mod resolver;
 mod targets;
 
-use super::keys::{Entry, flag};
-use super::pairs::{Association, Source, is_due, is_ownerless, ownerless};
+use super::keys::{Entry, Slot, flag};
+use super::pairs::{Association, Source, is_ownerless, ownerless};
 use super::rows::{Rows, source_line};
 use super::scan::key_digest;
 use super::{Scope, Work};
@@ -53,6 +54,7 @@ fn resolve_columns(
     }
     let file = scopes[from].file;
     work.progress.begin(format!("Linking {}", scopes[from].definition.title()), file.rows);
+    let commands = scopes[from].commands.take();
     let version = rows_version(scopes[from].mapper.version());
     let mut rows = {
         let keys = &scopes[from].keys;
@@ -61,6 +63,7 @@ fn resolve_columns(
             entry.is_some_and(|entry| u64::from(entry.ordinal) == row.span.ordinal && due(entry))
         };
         Rows::some(work.store, file, [&scopes[from].definition.name, &version], work.progress, is_due)?
+            .of(commands.as_ref())
     };
     while let Some(row) = rows.read()? {
         let Ok(Some(key)) = scopes[from].mapper.key(row.values) else { continue };
@@ -70,8 +73,16 @@ fn resolve_columns(
             continue;
         }
         let key = key.into_owned();
+        let partial = entry.has(flag::PARTIAL);
         for resolver in &mut resolvers {
             let Source::Column(position) = resolver.association.source else { continue };
+            if partial {
+                if !row.gives(position) {
+                    continue;
+                }
+                // The stored digest is that of a record with other links, maybe.
+                scopes[from].keys.get_mut(slot).set(flag::OPEN);
+            }
             let value = row.values.get(position).unwrap_or_default().trim();
             resolver.owner(slot);
             if !value.is_empty() {
@@ -81,7 +92,10 @@ fn resolve_columns(
             resolver.flush_if_full(work, scopes)?;
         }
     }
-    resolvers.into_iter().try_for_each(|resolver| resolver.finish(work, scopes))
+    resolvers.into_iter().try_for_each(|resolver| resolver.finish(work, scopes))?;
+    drop(rows);
+    scopes[from].commands = commands;
+    Ok(())
 }
 
 fn resolve_pairs(
@@ -90,21 +104,37 @@ fn resolve_pairs(
     scopes: &mut [Scope<'_>],
 ) -> Result<(), TaskError> {
     let Source::Pairs { file, from, to, .. } = association.source else { return Ok(()) };
+    if association.is_changes() {
+        return pair_commands::resolve(work, association, scopes);
+    }
     let owners = association.from;
-    if !scopes[owners].keys.iter().any(|(_, entry)| is_due(entry) || is_ownerless(entry)) {
+    let is_due =
+        |scopes: &[Scope<'_>], association: &Association<'_>, entry: &Entry| association.is_due(&scopes[owners], entry);
+    if !scopes[owners].keys.iter().any(|(_, entry)| is_due(scopes, association, entry) || is_ownerless(entry)) {
         return Ok(());
     }
     let mut resolver = Resolver::new(work, association, scopes)?;
     // An owner without any pair left has links to lose, so all of them are compared, not those with pairs alone.
-    let due = scopes[owners].keys.iter().filter(|(_, entry)| is_due(entry));
-    due.for_each(|(slot, _)| resolver.owner(slot));
+    let due: Vec<Slot> = scopes[owners]
+        .keys
+        .iter()
+        .filter(|(_, entry)| is_due(scopes, resolver.association, entry))
+        .map(|(slot, _)| slot)
+        .collect();
+    for slot in due {
+        resolver.owner(slot);
+        let entry = scopes[owners].keys.get(slot);
+        if !scopes[owners].knows_pairs(entry) {
+            scopes[owners].keys.get_mut(slot).set(flag::LINKS_OPEN);
+        }
+    }
     work.progress.begin(format!("Linking {}", resolver.association.definition.title()), file.rows);
     let version = resolver.association.index_version(scopes);
     let mut rows = {
         let keys = &scopes[owners].keys;
         let is_due = |pairs: &index::Entry| {
             let entry = pairs.key.and_then(|key| keys.find(key)).map(|slot| keys.get(slot));
-            entry.is_some_and(|entry| is_due(entry) || is_ownerless(entry))
+            entry.is_some_and(|entry| is_due(scopes, resolver.association, entry) || is_ownerless(entry))
         };
         let name = &resolver.association.definition.name;
         Rows::some(work.store, file, [name, &version], work.progress, is_due)?
@@ -119,7 +149,8 @@ fn resolve_pairs(
         } else if is_ownerless(entry) {
             ownerless(work, resolver.association, source_line(file, row.extraction_line), owner, value)?;
         }
-        if value.is_empty() || !is_due(entry) {
+        let counts = resolver.association.counts(&scopes[owners], entry, row.values);
+        if value.is_empty() || !counts || !is_due(scopes, resolver.association, entry) {
             continue;
         }
         let place = Place { file, line: source_line(file, row.extraction_line), column: to, key: owner };

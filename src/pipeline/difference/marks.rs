@@ -18,7 +18,7 @@ pub fn settle(work: &mut Work<'_>, scope: &Scope<'_>) -> Result<(), TaskError> {
     mark(work, scope)
 }
 
-fn withhold(work: &mut Work<'_>, scope: &Scope<'_>, open: u16, column: &str) -> Result<(), TaskError> {
+fn withhold(work: &mut Work<'_>, scope: &Scope<'_>, open: u32, column: &str) -> Result<(), TaskError> {
     let written = |entry: &&Entry| entry.has(open | flag::WRITTEN) && !entry.has(flag::REJECTED);
     let ids: Vec<i64> = scope.keys.iter().map(|(_, entry)| entry).filter(written).map(|entry| entry.id).collect();
     let schema = &work.pending.schema;
@@ -48,9 +48,12 @@ fn mark(work: &mut Work<'_>, scope: &Scope<'_>) -> Result<(), TaskError> {
         let own = entry.has(flag::LOOK) && !entry.has(flag::UNKNOWN | flag::OPEN)
             || entry.has(flag::OPEN) && !entry.has(flag::UNKNOWN);
         let links = owns_pairs && (entry.links != 0 || entry.has(flag::LINKS_OPEN) != entry.has(flag::LINKS_UNKNOWN));
-        entry.has(flag::READ)
-            && !entry.has_any(flag::NEW | flag::WRITTEN)
-            && if is_protected(entry) { entry.has_any(flag::OPEN | flag::LINKS_OPEN) } else { own || links }
+        !entry.has_any(flag::NEW | flag::WRITTEN | flag::GONE)
+            && if is_protected(entry) || !entry.has(flag::READ) {
+                entry.has_any(flag::OPEN | flag::LINKS_OPEN)
+            } else {
+                own || links
+            }
     };
     let entries: Vec<&Entry> = scope.keys.iter().map(|(_, entry)| entry).filter(doubtful).collect();
     for batch in entries.chunks(BATCH) {
@@ -66,10 +69,15 @@ fn mark(work: &mut Work<'_>, scope: &Scope<'_>) -> Result<(), TaskError> {
             let Some(row) = stored.get(&entry.id) else { continue };
             let (was, links_was) = (row.digest.map(|d| d.as_u128()), row.links_digest.map(|d| d.as_u128()));
             // What was read of a protected record counts for nothing.
-            let (digest, links) = if is_protected(entry) {
+            let (digest, links) = if is_protected(entry) || !entry.has(flag::READ) {
                 (was, links_was)
             } else {
-                (Some(entry.digest), owns_pairs.then(|| links_was.unwrap_or(0).wrapping_add(entry.links)))
+                let digest = if entry.has(flag::PARTIAL) { was } else { Some(entry.digest) };
+                let links = match scope.knows_pairs(entry) {
+                    true => owns_pairs.then(|| links_was.unwrap_or(0).wrapping_add(entry.links)),
+                    false => links_was,
+                };
+                (digest, links)
             };
             let digest = digest.filter(|_| !entry.has(flag::OPEN));
             let links = links.filter(|_| !entry.has(flag::LINKS_OPEN));

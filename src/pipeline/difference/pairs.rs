@@ -1,6 +1,6 @@
 //! Tables of pairs: per owner the sum of its pairs' digests, so that owners whose set did not change are never resolved.
 
-use super::keys::flag;
+use super::keys::{Entry, flag};
 use super::rows::{Rows, source_line};
 use super::{Scope, Work};
 use crate::model::association::AssociationDefinition;
@@ -9,6 +9,7 @@ use crate::model::extraction::ExtractionFile;
 use crate::model::problem::{Problem, ProblemCode};
 use crate::pipeline::TaskError;
 use crate::pipeline::index::{IndexReader, pair_digest, pair_seed, pairs_version};
+use std::collections::HashSet;
 
 /// One association in a preparation.
 pub struct Association<'a> {
@@ -24,6 +25,8 @@ pub struct Association<'a> {
     pub source: Source<'a>,
     /// No link is stored yet: new links go into a pending table.
     pub empty: bool,
+    /// Links of owners that stay, deleted because their targets go.
+    pub severed: HashSet<(i64, i64)>,
     /// Its figures.
     pub counters: AssociationCounters,
 }
@@ -42,12 +45,14 @@ pub enum Source<'a> {
         to: usize,
         /// They stood in a column of the owners' rows: a row that is left out takes its pairs with it.
         of_rows: bool,
+        /// That column's position in the owners' rows; `None`: they don't have it.
+        column: Option<usize>,
     },
 }
 
 impl Association<'_> {
     /// The flag of an owner whose links by this association stay open.
-    pub fn open(&self) -> u16 {
+    pub fn open(&self) -> u32 {
         match self.source {
             Source::Column(_) => flag::OPEN,
             Source::Pairs { .. } => flag::LINKS_OPEN,
@@ -61,6 +66,46 @@ impl Association<'_> {
             Source::Pairs { from, to, .. } => pairs_version(self.definition, scopes[self.from].definition, [from, to]),
         }
     }
+
+    /// The pairs come with commands, each by itself.
+    pub fn is_changes(&self) -> bool {
+        matches!(self.source, Source::Pairs { file, .. } if file.command_column.is_some())
+    }
+
+    /// Whether the run has read what the owner in `entry` is linked with, all of it.
+    pub fn is_read(&self, scope: &Scope<'_>, entry: &Entry) -> bool {
+        entry.has(flag::READ)
+            && (scope.complete
+                || match self.source {
+                    Source::Column(column) => scope.gives(entry, column),
+                    Source::Pairs { of_rows, column, .. } => {
+                        of_rows && column.map_or(scope.commands.is_none(), |column| scope.gives(entry, column))
+                    }
+                })
+    }
+
+    /// Whether the pairs of the owner in `entry` have to be resolved anew.
+    pub fn is_due(&self, scope: &Scope<'_>, entry: &Entry) -> bool {
+        let is_new = entry.has_any(flag::NEW | flag::LINKS_UNKNOWN | flag::FORCED);
+        if entry.has_any(flag::REJECTED | flag::CONFLICT | flag::GONE) || self.is_changes() {
+            return false;
+        }
+        if self.is_read(scope, entry) {
+            return !scope.knows_pairs(entry) || entry.links != 0 || is_new;
+        }
+        // Of a table of pairs that is compared: what it has is there, what it lacks stays.
+        let of_rows = matches!(self.source, Source::Pairs { of_rows: true, .. });
+        !of_rows && entry.has(flag::PAIRED) && (entry.links != 0 || is_new)
+    }
+
+    /// Whether a pair in the row `values` is one of the record that its owner's rows come to.
+    pub fn counts(&self, scope: &Scope<'_>, entry: &Entry, values: &csv::StringRecord) -> bool {
+        let (Source::Pairs { of_rows: true, column, .. }, Some(commands)) = (&self.source, &scope.commands) else {
+            return true;
+        };
+        let row: Option<u32> = values.get(2).and_then(|row| row.parse().ok());
+        row.is_some() && column.and_then(|column| commands.row_of(entry.ordinal, column)) == row
+    }
 }
 
 /// Adds up the pairs of each owner. Pairs whose owner is not there are problems.
@@ -70,9 +115,14 @@ pub fn add_up(
     scopes: &mut [Scope<'_>],
 ) -> Result<(), TaskError> {
     let Source::Pairs { file, from, to, .. } = association.source else { return Ok(()) };
+    if association.is_changes() {
+        return Ok(());
+    }
     work.progress.begin(format!("Comparing {}", association.definition.title()), file.rows);
     let version = association.index_version(scopes);
-    if let Some(index) = IndexReader::open(work.store, file, &association.definition.name, &version, work.progress)? {
+    if scopes[association.from].complete
+        && let Some(index) = IndexReader::open(work.store, file, &association.definition.name, &version, work.progress)?
+    {
         work.seals.prove(file);
         return add_up_index(work, association, scopes, index);
     }
@@ -82,8 +132,15 @@ pub fn add_up(
         let (owner, value) = (row.values.get(from).unwrap_or_default().trim(), row.values.get(to).unwrap_or_default());
         let scope = &mut scopes[association.from];
         if let Some(slot) = scope.find(owner) {
+            if !association.counts(scope, scope.keys.get(slot), row.values) {
+                continue;
+            }
+            let complete = scope.complete;
             let entry = scope.keys.get_mut(slot);
             entry.links = entry.links.wrapping_add(pair_digest(seed, value));
+            if !complete {
+                entry.set(flag::PAIRED);
+            }
             if !entry.has(flag::GONE) {
                 continue;
             }
@@ -164,13 +221,6 @@ pub fn ownerless(
 }
 
 /// Whether the record in `entry` has pairs and will not be there after the run: it is new, and was rejected.
-pub fn is_ownerless(entry: &super::keys::Entry) -> bool {
+pub fn is_ownerless(entry: &Entry) -> bool {
     entry.has(flag::NEW) && entry.links != 0 && !entry.will_exist()
-}
-
-/// Whether the pairs of the record in `entry` have to be resolved anew.
-pub fn is_due(entry: &super::keys::Entry) -> bool {
-    entry.has(flag::READ)
-        && !entry.has_any(flag::REJECTED | flag::CONFLICT)
-        && (entry.links != 0 || entry.has_any(flag::NEW | flag::LINKS_UNKNOWN | flag::FORCED))
 }

@@ -5,8 +5,9 @@ mod left_out;
 
 use super::blobs;
 use super::change_set::ResourceChange;
+use super::commands::Commands;
 use super::keys::{Slot, flag};
-use super::rows::{Rows, source_line};
+use super::rows::{Row, Rows, source_line};
 use super::scan::key_digest;
 use super::unique::Claims;
 use super::{Scope, Work};
@@ -32,6 +33,8 @@ struct Accepted {
     key: String,
     line: u64,
     record: Record,
+    /// By property, whether the row says anything about it; `None`: about all.
+    given: Option<Vec<bool>>,
 }
 
 /// Maps all records that have to be looked at.
@@ -44,24 +47,28 @@ pub fn map(work: &mut Work<'_>, scope: &mut Scope<'_>, correlator: Option<&mut C
     let mut writer = Writer { claims: Claims::new(scope), correlator, portrait, pending: None, batch: Vec::new() };
     let version = rows_version(scope.mapper.version());
     let look = |entry: &Entry| u32::try_from(entry.span.ordinal).is_ok_and(|ordinal| scope.look.get(ordinal));
-    let mut rows = Rows::some(work.store, scope.file, [&scope.definition.name, &version], work.progress, look)?;
+    let commands = scope.commands.take();
+    let rows = Rows::some(work.store, scope.file, [&scope.definition.name, &version], work.progress, look)?;
+    let mut rows = rows.of(commands.as_ref());
     while let Some(row) = rows.read()? {
         if !scope.look.get(row.ordinal) {
             continue;
         }
         let line = source_line(scope.file, row.extraction_line);
         let read = Read { line, digest: scope.mapper.digest(row.values).0.max(1) };
-        match examine(scope, row.values) {
+        match examine(scope, &row, commands.as_ref()) {
             Verdict::OutOfScope => scope.counters.out_of_scope += 1,
             Verdict::Rejected { slot, key, problems } => reject(work, scope, &read, slot, key, problems)?,
-            Verdict::Accepted { slot, key, record } => {
-                writer.batch.push(Accepted { slot, key, line, record });
+            Verdict::Accepted { slot, key, record, given } => {
+                writer.batch.push(Accepted { slot, key, line, record, given });
                 if writer.batch.len() >= BATCH {
                     writer.flush(work, scope)?;
                 }
             }
         }
     }
+    drop(rows);
+    scope.commands = commands;
     writer.flush(work, scope)?;
     if let Some(copy) = writer.pending.take() {
         let unique: Vec<&str> = unique_properties(scope);
@@ -85,17 +92,26 @@ struct Read {
 enum Verdict {
     OutOfScope,
     Rejected { slot: Option<Slot>, key: Option<String>, problems: Vec<RowProblem> },
-    Accepted { slot: Slot, key: String, record: Record },
+    Accepted { slot: Slot, key: String, record: Record, given: Option<Vec<bool>> },
 }
 
-fn examine(scope: &Scope<'_>, values: &csv::StringRecord) -> Verdict {
+fn examine(scope: &Scope<'_>, row: &Row<'_>, commands: Option<&Commands>) -> Verdict {
+    let values = row.values;
     let key = scope.mapper.key(values);
     let (slot, key_text) = match &key {
         Ok(Some(text)) => (scope.keys.find(key_digest(text)), Some(text.clone().into_owned())),
         _ => (None, None),
     };
     let rejected = |problems| Verdict::Rejected { slot, key: key_text.clone(), problems };
-    match scope.mapper.in_scope(values) {
+    if let (Some(change), Some(commands)) = (row.change.filter(|change| change.is_refused), commands) {
+        return rejected(vec![commands.refusal(change.cell)]);
+    }
+    let partial = slot.is_some_and(|slot| scope.keys.get(slot).has(flag::PARTIAL));
+    let in_scope = match partial {
+        true => scope.mapper.stays_in_scope(values, &|column| row.gives(column)),
+        false => scope.mapper.in_scope(values),
+    };
+    match in_scope {
         Ok(true) => {}
         Ok(false) => return Verdict::OutOfScope,
         Err(problem) => return rejected(vec![problem]),
@@ -124,8 +140,12 @@ fn examine(scope: &Scope<'_>, values: &csv::StringRecord) -> Verdict {
         let problem = RowProblem { code: ProblemCode::DuplicateKey, column: key_column(), value: Some(text), message };
         return rejected(vec![problem]);
     }
-    match scope.mapper.record(values) {
-        Ok(record) => Verdict::Accepted { slot: found, key: text, record },
+    let mapped = match partial {
+        true => scope.mapper.part(values, &|column| row.gives(column)).map(|(record, given)| (record, Some(given))),
+        false => scope.mapper.record(values).map(|record| (record, None)),
+    };
+    match mapped {
+        Ok((record, given)) => Verdict::Accepted { slot: found, key: text, record, given },
         Err(problems) => rejected(problems),
     }
 }
@@ -170,6 +190,17 @@ pub fn identity(scope: &str, whose: &[u8]) -> u128 {
 pub fn unique_properties<'s>(scope: &Scope<'s>) -> Vec<&'s str> {
     let properties = scope.definition.properties.iter();
     properties.filter(|property| property.unique && !property.key).map(|property| property.name.as_str()).collect()
+}
+
+impl Accepted {
+    /// What the row says nothing about stays as it is stored.
+    fn complete(&mut self, scope: &Scope<'_>, stored: &Value) {
+        let Some(given) = &self.given else { return };
+        let properties = scope.mapper.properties().iter().zip(given);
+        for (value, (property, _)) in self.record.values.iter_mut().zip(properties).filter(|(_, (_, given))| !**given) {
+            *value = stored.get(property.name()).cloned().unwrap_or(Value::Null);
+        }
+    }
 }
 
 struct Writer<'c, 'd> {
@@ -261,6 +292,11 @@ impl Writer<'_, '_> {
             return Ok(());
         }
         let mut stored = stored(work.connection, scope, &known)?;
+        for accepted in known.iter_mut().filter(|accepted| accepted.given.is_some()) {
+            if let Some(row) = stored.get(&scope.keys.get(accepted.slot).id) {
+                accepted.complete(scope, &row.attributes);
+            }
+        }
         if work.withholding.is_about(scope.id) {
             // Before anybody looks for their persons: what is left out makes none.
             known.retain(|accepted| !left_out::update(work, scope, accepted, &stored));
@@ -294,8 +330,14 @@ impl Writer<'_, '_> {
             let entry = scope.keys.get_mut(accepted.slot);
             entry.set(flag::WRITTEN);
             entry.correlate(person);
-            let links = row.links_digest.map_or(0, |digest| digest.as_u128()).wrapping_add(entry.links);
-            let digest = (!entry.has(flag::OPEN)).then_some(entry.digest);
+            let entry = *entry;
+            let links = row.links_digest.map(|digest| digest.as_u128());
+            let links = match scope.knows_pairs(&entry) {
+                true => Some(links.unwrap_or(0).wrapping_add(entry.links)),
+                false => links,
+            };
+            // The digest is that of a whole record.
+            let digest = (!entry.has_any(flag::OPEN | flag::PARTIAL)).then_some(entry.digest);
             work.changes.resource(&ResourceChange {
                 entity_type: scope.id,
                 operation: Some(Operation::Update),
@@ -305,7 +347,7 @@ impl Writer<'_, '_> {
                 person,
                 new_person,
                 digest,
-                links_digest: scope.owns_pairs.then_some(links),
+                links_digest: links.filter(|_| scope.owns_pairs),
                 before: Some(&json(&before)),
                 after: Some(&json(&after)),
             })?;

@@ -1,5 +1,6 @@
 //! The rows of one file of an extraction, each with its position and the line of the source where it starts.
 
+use super::commands::{Command, Commands};
 use crate::model::extraction::ExtractionFile;
 use crate::pipeline::TaskError;
 use crate::pipeline::index::{Entry, IndexReader, Span};
@@ -23,6 +24,8 @@ pub struct Rows<'a> {
     row: StringRecord,
     ordinal: u64,
     picked: Option<Picked>,
+    commands: Option<&'a Commands>,
+    cell: String,
 }
 
 /// Rows out of a file, span by span.
@@ -43,6 +46,31 @@ pub struct Row<'r> {
     pub extraction_line: u64,
     /// Its values.
     pub values: &'r StringRecord,
+    /// In a table of changes: its command.
+    pub change: Option<Change<'r>>,
+}
+
+/// What a row of a table of changes asks for.
+#[derive(Clone, Copy)]
+pub struct Change<'r> {
+    /// The command; `None` if it can't be understood.
+    pub command: Option<Command>,
+    /// The cell it stands in.
+    pub cell: &'r str,
+    /// The row is rejected for its command, or for that of another row of its key.
+    pub is_refused: bool,
+    /// By column the row that gives it; `None`: the row is the whole record.
+    pub given: Option<&'r [Option<u32>]>,
+}
+
+impl Row<'_> {
+    /// Whether the record says anything about the column at that position, be it that it is empty.
+    pub fn gives(&self, column: usize) -> bool {
+        match self.change.and_then(|change| change.given) {
+            Some(given) => given.get(column).is_some_and(Option::is_some),
+            None => true,
+        }
+    }
 }
 
 impl<'a> Rows<'a> {
@@ -90,32 +118,74 @@ impl<'a> Rows<'a> {
         let reader: Box<dyn Read> = Box::new(reader);
         let reader = csv::ReaderBuilder::new().has_headers(false).buffer_capacity(1 << 14).from_reader(reader);
         let picked = Picked { spans: spans.into_iter(), current: None, read: 0, first_line: 0 };
-        Ok(Self { file, progress, reader, row: StringRecord::new(), ordinal: 0, picked: Some(picked) })
+        Ok(Self {
+            file,
+            progress,
+            reader,
+            row: StringRecord::new(),
+            ordinal: 0,
+            picked: Some(picked),
+            commands: None,
+            cell: String::new(),
+        })
     }
 
     fn new(file: &'a ExtractionFile, progress: &'a Progress, reader: Box<dyn Read>) -> Self {
         let reader: Box<dyn Read> = Box::new(BufReader::with_capacity(1 << 18, reader));
         let reader = csv::ReaderBuilder::new().has_headers(true).buffer_capacity(1 << 16).from_reader(reader);
-        Self { file, progress, reader, row: StringRecord::new(), ordinal: 0, picked: None }
+        Self {
+            file,
+            progress,
+            reader,
+            row: StringRecord::new(),
+            ordinal: 0,
+            picked: None,
+            commands: None,
+            cell: String::new(),
+        }
+    }
+
+    /// Of a table of changes only the rows that count, each with its command apart from its values.
+    pub fn of(mut self, commands: Option<&'a Commands>) -> Self {
+        self.commands = commands;
+        self
     }
 
     /// The next row; `None` at the end.
     pub fn read(&mut self) -> Result<Option<Row<'_>>, TaskError> {
-        if self.ordinal.is_multiple_of(LOOK_EVERY) {
-            self.progress.at(self.ordinal)?;
-        }
-        if !self.reader.read_record(&mut self.row).map_err(|error| changed(&self.file.path, &error))? {
-            return Ok(None);
-        }
-        let line = self.row.position().map_or(0, csv::Position::line);
-        let (ordinal, extraction_line) = match &mut self.picked {
-            Some(picked) => picked.place(line),
-            None => (self.ordinal, line),
+        let (ordinal, extraction_line) = loop {
+            if self.ordinal.is_multiple_of(LOOK_EVERY) {
+                self.progress.at(self.ordinal)?;
+            }
+            if !self.reader.read_record(&mut self.row).map_err(|error| changed(&self.file.path, &error))? {
+                return Ok(None);
+            }
+            let line = self.row.position().map_or(0, csv::Position::line);
+            let (ordinal, extraction_line) = match &mut self.picked {
+                Some(picked) => picked.place(line),
+                None => (self.ordinal, line),
+            };
+            // The export refuses more than 2^32 rows in a file.
+            let ordinal = u32::try_from(ordinal).unwrap_or(u32::MAX);
+            self.ordinal += 1;
+            if self.commands.is_none_or(|commands| commands.is_kept(ordinal)) {
+                break (ordinal, extraction_line);
+            }
         };
-        // The export refuses more than 2^32 rows in a file.
-        let ordinal = u32::try_from(ordinal).unwrap_or(u32::MAX);
-        self.ordinal += 1;
-        Ok(Some(Row { ordinal, extraction_line, values: &self.row }))
+        let Some(commands) = self.commands else {
+            return Ok(Some(Row { ordinal, extraction_line, values: &self.row, change: None }));
+        };
+        self.cell.clear();
+        self.cell.push_str(self.row.get(commands.width()).unwrap_or_default());
+        self.row.truncate(commands.width());
+        let change = Change {
+            command: Command::parse(&self.cell),
+            cell: &self.cell,
+            is_refused: commands.is_refused(ordinal),
+            given: commands.given(ordinal),
+        };
+        let values = commands.values(ordinal).unwrap_or(&self.row);
+        Ok(Some(Row { ordinal, extraction_line, values, change: Some(change) }))
     }
 
     /// Rows read so far.

@@ -107,12 +107,53 @@ pub struct Kept<'a> {
     id: i32,
     keys: &'a Keys,
     owns_pairs: bool,
+    complete: bool,
+    pairs_in_rows: bool,
+    /// Not all that is stored is known, so that nobody could rely on it.
+    pub in_part: bool,
 }
 
 impl<'a> Kept<'a> {
     /// Of this one.
     pub fn of(scope: &'a Scope<'_>) -> Self {
-        Self { id: scope.id, keys: &scope.keys, owns_pairs: scope.owns_pairs }
+        let Scope { id, ref keys, owns_pairs, complete, pairs_in_rows, in_part, .. } = *scope;
+        Self { id, keys, owns_pairs, complete, pairs_in_rows, in_part }
+    }
+
+    /// What will be stored under a key: the same that change rows and marks write.
+    fn after(&self, entry: &Entry) -> [u8; ENTRY] {
+        let owns_pairs = self.owns_pairs;
+        let stored = Some(entry.stored).filter(|_| !entry.has(flag::UNKNOWN));
+        let stored_links = Some(entry.stored_links).filter(|_| !entry.has(flag::LINKS_UNKNOWN));
+        let (digest, links) = if entry.has(flag::NEW) {
+            (Some(entry.digest), owns_pairs.then_some(entry.links))
+        } else if !entry.has(flag::READ) || entry.has_any(flag::REJECTED | flag::CONFLICT) {
+            (stored, stored_links)
+        } else {
+            let is_written = entry.has(flag::WRITTEN);
+            let digest = match entry.has(flag::PARTIAL) {
+                // The digest is that of a whole record.
+                true => stored.filter(|_| !is_written),
+                false => Some(entry.digest),
+            };
+            let links = match (owns_pairs, super::knows_pairs(entry, self.complete, self.pairs_in_rows)) {
+                (true, true) => Some(entry.stored_links.wrapping_add(entry.links)),
+                (true, false) => stored_links,
+                (false, _) => stored_links.filter(|_| !entry.has_any(flag::WRITTEN | flag::LOOK | flag::OPEN)),
+            };
+            (digest, links)
+        };
+        let digest = digest.filter(|_| !entry.has(flag::OPEN));
+        let links = links.filter(|_| !entry.has(flag::LINKS_OPEN));
+        let is_somebody = !entry.has(flag::NOBODY) || entry.has(flag::SOMEBODY | flag::WRITTEN);
+        let flags = [(digest.is_none(), UNKNOWN), (links.is_none(), LINKS_UNKNOWN), (!is_somebody, NOBODY)];
+        let mut bytes = [0; ENTRY];
+        bytes[..16].copy_from_slice(&entry.key.to_le_bytes());
+        bytes[16..32].copy_from_slice(&digest.unwrap_or(0).to_le_bytes());
+        bytes[32..48].copy_from_slice(&links.unwrap_or(0).to_le_bytes());
+        bytes[48..56].copy_from_slice(&entry.id.to_le_bytes());
+        bytes[56] = flags.iter().filter(|(is_set, _)| *is_set).fold(0, |all, (_, flag)| all | flag);
+        bytes
     }
 }
 
@@ -127,7 +168,7 @@ pub fn save(store: &Store, path: &str, scopes: &[Kept<'_>], links: &[(i32, u64)]
         output.write_all(&scope.id.to_le_bytes())?;
         output.write_all(&(stays().count() as u64).to_le_bytes())?;
         for entry in stays() {
-            output.write_all(&after(entry, scope.owns_pairs))?;
+            output.write_all(&scope.after(entry))?;
         }
     }
     for (association, count) in links {
@@ -135,35 +176,6 @@ pub fn save(store: &Store, path: &str, scopes: &[Kept<'_>], links: &[(i32, u64)]
         output.write_all(&count.to_le_bytes())?;
     }
     Ok(output.finish()?)
-}
-
-/// What will be stored under a key: the same that change rows and marks write.
-fn after(entry: &Entry, owns_pairs: bool) -> [u8; ENTRY] {
-    let stored = Some(entry.stored).filter(|_| !entry.has(flag::UNKNOWN));
-    let stored_links = Some(entry.stored_links).filter(|_| !entry.has(flag::LINKS_UNKNOWN));
-    let settled = |digest: Option<u128>, open: u16| digest.filter(|_| !entry.has(open));
-    let (digest, links) = if entry.has(flag::NEW) {
-        (settled(Some(entry.digest), flag::OPEN), settled(owns_pairs.then_some(entry.links), flag::LINKS_OPEN))
-    } else if !entry.has(flag::READ) {
-        (stored, stored_links)
-    } else if entry.has_any(flag::REJECTED | flag::CONFLICT) {
-        (settled(stored, flag::OPEN), settled(stored_links, flag::LINKS_OPEN))
-    } else if owns_pairs {
-        let sum = entry.stored_links.wrapping_add(entry.links);
-        (settled(Some(entry.digest), flag::OPEN), settled(Some(sum), flag::LINKS_OPEN))
-    } else {
-        let is_written = entry.has_any(flag::WRITTEN | flag::LOOK | flag::OPEN);
-        (settled(Some(entry.digest), flag::OPEN), stored_links.filter(|_| !is_written))
-    };
-    let is_somebody = !entry.has(flag::NOBODY) || entry.has(flag::SOMEBODY | flag::WRITTEN);
-    let flags = [(digest.is_none(), UNKNOWN), (links.is_none(), LINKS_UNKNOWN), (!is_somebody, NOBODY)];
-    let mut bytes = [0; ENTRY];
-    bytes[..16].copy_from_slice(&entry.key.to_le_bytes());
-    bytes[16..32].copy_from_slice(&digest.unwrap_or(0).to_le_bytes());
-    bytes[32..48].copy_from_slice(&links.unwrap_or(0).to_le_bytes());
-    bytes[48..56].copy_from_slice(&entry.id.to_le_bytes());
-    bytes[56] = flags.iter().filter(|(is_set, _)| *is_set).fold(0, |all, (_, flag)| all | flag);
-    bytes
 }
 
 fn bytes<const N: usize>(input: &mut impl Read) -> io::Result<[u8; N]> {

@@ -3,7 +3,7 @@
 
 use super::keys::{Slot, flag};
 use super::records::{identity, unique_properties};
-use super::scan::key_digest;
+use super::scan::{self, key_digest};
 use super::{Scope, Work};
 use crate::model::problem::{Problem, ProblemCode};
 use crate::pipeline::TaskError;
@@ -96,7 +96,11 @@ impl Claims {
     }
 
     /// Who holds the wanted values now.
-    fn holders(&self, work: &mut Work<'_>, scope: &Scope<'_>) -> Result<HashMap<(u16, u128), Vec<Slot>>, TaskError> {
+    fn holders(
+        &self,
+        work: &mut Work<'_>,
+        scope: &mut Scope<'_>,
+    ) -> Result<HashMap<(u16, u128), Vec<Slot>>, TaskError> {
         #[derive(QueryableByName)]
         struct Holder {
             #[diesel(sql_type = Text)]
@@ -124,6 +128,7 @@ impl Claims {
                     .bind::<Integer, _>(scope.id)
                     .bind::<Array<Text>, _>(values)
                     .load(work.connection)?;
+                scan::ask(work.connection, scope, found.iter().map(|holder| holder.key.as_str()))?;
                 for holder in found {
                     if let Some(slot) = scope.keys.find(key_digest(&holder.key)) {
                         holders.entry((position, digest(&holder.value))).or_default().push(slot);

@@ -105,6 +105,11 @@ impl Withholding {
         Ok(all)
     }
 
+    /// Whether nothing is left out, whatever is proposed.
+    pub fn is_empty(&self) -> bool {
+        self.resources.is_empty() && self.links.is_empty()
+    }
+
     /// Whether anything of an entity type is left out.
     pub fn is_about(&self, entity_type: i32) -> bool {
         !self.resources.is_empty() && self.named.contains_key(&entity_type)
@@ -151,7 +156,12 @@ impl Withholding {
             if entry.has(flag::GONE) && self.withholds(id, Operation::Delete, entry.key, || None) {
                 entry.clear(flag::GONE);
                 entry.set(flag::WITHHELD);
-                scope.counters.withheld_deletes += 1;
+                if entry.has(flag::COMMANDED) {
+                    scope.counters.deleted_by_command -= 1;
+                    scope.counters.withheld += 1;
+                } else {
+                    scope.counters.withheld_deletes += 1;
+                }
             }
         }
     }

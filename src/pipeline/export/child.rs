@@ -3,7 +3,7 @@
 use super::message::{Answer, Limits, Message, News, Operation, Task};
 use super::tables;
 use crate::connectors::{self, ConnectionError};
-use crate::store::Store;
+use crate::store::{Store, StoreLocation};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::Signal;
@@ -77,19 +77,29 @@ fn perform(task: Task, output: &mut (impl Write + Send)) -> Result<Answer, Conne
         Operation::Check => kind.check(request).map(Answer::Findings),
         Operation::Tables => kind.tables(request).map(Answer::Tables),
         Operation::Export { store, prefix, readers, known } => {
-            let store =
-                Store::at(&store).map_err(|error| ConnectionError::transient("extraction store", error.to_string()))?;
+            let store = open(&store)?;
             let told = Mutex::new((Instant::now(), output));
-            let tell = |table: &str, rows: u64| {
-                let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-                if told.0.elapsed() >= Duration::from_millis(100) {
-                    told.0 = Instant::now();
-                    // Nobody reads any more: the server is gone, and we are about to be.
-                    let _ = send(told.1, &Message::Progress(News { table: table.to_owned(), rows }));
-                }
-            };
-            tables::export(kind, request, &store, &prefix, &readers, &known, &tell)
+            tables::export(kind, request, &store, &prefix, &readers, &known, &|table, rows| tell(&told, table, rows))
         }
+        Operation::Changes { store, prefix, since } => {
+            let store = open(&store)?;
+            let told = Mutex::new((Instant::now(), output));
+            tables::export_changes(kind, request, &store, &prefix, &since, &|table, rows| tell(&told, table, rows))
+        }
+    }
+}
+
+fn open(store: &StoreLocation) -> Result<Store, ConnectionError> {
+    Store::at(store).map_err(|error| ConnectionError::transient("extraction store", error.to_string()))
+}
+
+/// Tells of rows read, ten times a second at most.
+fn tell(told: &Mutex<(Instant, &mut (impl Write + Send))>, table: &str, rows: u64) {
+    let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+    if told.0.elapsed() >= Duration::from_millis(100) {
+        told.0 = Instant::now();
+        // Nobody reads any more: the server is gone, and we are about to be.
+        let _ = send(told.1, &Message::Progress(News { table: table.to_owned(), rows }));
     }
 }
 

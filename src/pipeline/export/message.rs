@@ -1,6 +1,6 @@
 //! What server and child process tell each other: one JSON object a line, through pipes.
 
-use crate::connectors::{ConnectionError, ConnectionRequest, Finding, TableSchema};
+use crate::connectors::{ConnectionError, ConnectionRequest, Cursors, Finding, TableSchema};
 use crate::model::extraction::{ExtractionFile, SourceSeal};
 use crate::pipeline::index::Readers;
 use crate::store::StoreLocation;
@@ -36,6 +36,12 @@ pub(super) enum Operation {
         readers: Readers,
         /// What was written last time.
         known: Vec<Known>,
+    },
+    /// The same with what changed since the cursors, where tables can tell.
+    Changes {
+        store: StoreLocation,
+        prefix: String,
+        since: Cursors,
     },
 }
 
@@ -94,4 +100,6 @@ pub(super) enum Answer {
         /// Tables whose source is still what it was: what was written of them last time holds.
         unchanged: Vec<String>,
     },
+    /// What changed can't be told: why.
+    Expired(String),
 }

@@ -8,7 +8,7 @@ use crate::store::{Sealed, Sealing, Store};
 use serde_json::json;
 
 /// Raised whenever an export writes the same source in another way: sources are read anew then.
-const EXPORTER_VERSION: u32 = 1;
+const EXPORTER_VERSION: u32 = 2;
 
 /// A digest of everything but the source's bytes that decides what is written of a table: settings, columns, what becomes
 /// pairs, and who reads it. Lower-case hex.
@@ -37,7 +37,8 @@ pub(super) fn known(before: &[ExtractionFile]) -> Vec<Known> {
     let tables = before.iter().filter(|file| !file.is_pairs());
     tables
         .filter_map(|file| {
-            let source = file.source.clone()?;
+            // Where its changes stand now would not be known without reading it.
+            let source = file.source.clone().filter(|_| file.cursor.is_none() && file.command_column.is_none())?;
             let objects = files_of(before, &file.source_table).flat_map(objects).collect();
             Some(Known { table: file.source_table.clone(), file: file.source_file.clone(), source, objects })
         })

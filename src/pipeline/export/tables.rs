@@ -3,7 +3,7 @@
 use super::message::{Answer, Known};
 use super::sources;
 use super::writer::ExtractionWriter;
-use crate::connectors::{ConnectionError, ConnectionKind, ConnectionRequest};
+use crate::connectors::{ChangesError, ConnectionError, ConnectionKind, ConnectionRequest, Cursors};
 use crate::model::extraction::ExtractionFile;
 use crate::pipeline::index::Readers;
 use crate::store::Store;
@@ -68,6 +68,29 @@ fn read_to_their_end(files: Vec<ExtractionFile>) -> Result<Vec<ExtractionFile>, 
             "was not read to an end that is proven; nothing of it is used",
         )),
         None => Ok(files),
+    }
+}
+
+/// Writes what changed since the cursors where tables can tell, and the others whole: one table after the other, for no
+/// reader in particular. Who reads changes reads all of them.
+pub(super) fn export_changes(
+    kind: &dyn ConnectionKind,
+    request: &ConnectionRequest,
+    store: &Store,
+    prefix: &str,
+    since: &Cursors,
+    tell: Tell<'_>,
+) -> Result<Answer, ConnectionError> {
+    let readers = Readers::default();
+    let tell = |table: &str, rows: u64| {
+        tell(table, rows);
+        Ok(())
+    };
+    let mut extraction = ExtractionWriter::new(store.clone(), prefix, request, &readers, &tell);
+    match kind.changes(request, since, &mut extraction) {
+        Ok(()) => Ok(Answer::Exported { files: read_to_their_end(extraction.finish()?)?, unchanged: Vec::new() }),
+        Err(ChangesError::Expired(why)) => Ok(Answer::Expired(why)),
+        Err(ChangesError::Failed(error)) => Err(error),
     }
 }
 

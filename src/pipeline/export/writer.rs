@@ -2,8 +2,8 @@
 
 use super::profiler::Profiler;
 use super::sources::reading;
-use crate::connectors::{ConnectionError, ConnectionRequest, Extraction, SourceEnd};
-use crate::model::extraction::{ExtractionFile, LineMap, SourceSeal};
+use crate::connectors::{Changes, ConnectionError, ConnectionRequest, Extraction, SourceEnd};
+use crate::model::extraction::{COMMAND, ExtractionFile, LineMap, PAIR_ROW, SourceSeal};
 use crate::pipeline::index::{Indexer, Readers};
 use crate::store::{Sealed, Store, StoreError, StoreWriter};
 use csv::StringRecord;
@@ -70,31 +70,81 @@ impl<'a> ExtractionWriter<'a> {
         self.begun += 1;
         TableWriter::begin(&self.store, self.readers, path, source_table, source_file, columns)
     }
-}
 
-impl Extraction for ExtractionWriter<'_> {
-    fn begin(&mut self, table: &str, source_file: &str, columns: &[String]) -> Result<(), ConnectionError> {
+    /// Begins a table and the pairs that stand in its rows; `more` columns follow the source's own.
+    fn begin_table(
+        &mut self,
+        table: &str,
+        source_file: &str,
+        columns: &[String],
+        command_column: Option<&str>,
+    ) -> Result<(), ConnectionError> {
         self.seal_current()?;
-        let begun = self.open(table, source_file, columns)?;
+        let mut header = columns.to_vec();
+        header.extend(command_column.map(|_| COMMAND.to_owned()));
+        let mut begun = self.open(table, source_file, &header)?;
+        begun.file.command_column = command_column.map(str::to_owned);
         self.table = Some(begun);
         // A table of pairs is there even if no row has a value: no pairs is something else than no answer.
         for pair in self.request.pair_columns.get(table).into_iter().flatten() {
-            let columns = [pair.key_column.clone(), pair.column.clone()];
-            let begun = self.open(&format!("{table}.{}", pair.column), source_file, &columns)?;
+            let mut header = vec![pair.key_column.clone(), pair.column.clone()];
+            header.extend(command_column.map(|_| PAIR_ROW.to_owned()));
+            let begun = self.open(&format!("{table}.{}", pair.column), source_file, &header)?;
             self.pairs.push(begun);
         }
         Ok(())
     }
 
-    fn row(&mut self, line: Option<u64>, values: &mut dyn Iterator<Item = &[u8]>) -> Result<(), ConnectionError> {
+    /// One row, with its command in a table of changes.
+    fn write_row(
+        &mut self,
+        line: Option<u64>,
+        values: &mut dyn Iterator<Item = &[u8]>,
+        command: Option<&[u8]>,
+    ) -> Result<(), ConnectionError> {
         let Some(table) = &mut self.table else {
             return Err(ConnectionError::permanent(&self.request.definition.name, "a row came before its table"));
         };
-        table.row(line, values)?;
+        table.row(line, values, command)?;
         if table.file.rows.is_multiple_of(TELL_EVERY) {
             (self.tell)(&table.file.source_table, table.file.rows)?;
         }
         Ok(())
+    }
+}
+
+impl Extraction for ExtractionWriter<'_> {
+    fn begin(&mut self, table: &str, source_file: &str, columns: &[String]) -> Result<(), ConnectionError> {
+        self.begin_table(table, source_file, columns, None)
+    }
+
+    fn row(&mut self, line: Option<u64>, values: &mut dyn Iterator<Item = &[u8]>) -> Result<(), ConnectionError> {
+        self.write_row(line, values, None)
+    }
+
+    fn begin_changes(&mut self, table: &str, source_file: &str, changes: &Changes<'_>) -> Result<(), ConnectionError> {
+        self.begin_table(table, source_file, changes.columns, Some(changes.command_column))
+    }
+
+    fn change(
+        &mut self,
+        command: &str,
+        given: Option<&[&str]>,
+        line: Option<u64>,
+        values: &mut dyn Iterator<Item = &[u8]>,
+    ) -> Result<(), ConnectionError> {
+        let word = command.trim();
+        let command = match given {
+            Some(given) if word.eq_ignore_ascii_case("merge") => format!("{word} {}", serde_json::json!(given)),
+            _ => word.to_owned(),
+        };
+        self.write_row(line, values, Some(command.as_bytes()))
+    }
+
+    fn cursor(&mut self, cursor: serde_json::Value) {
+        if let Some(table) = &mut self.table {
+            table.file.cursor = Some(cursor);
+        }
     }
 
     fn was_read_from(&mut self, source: Sealed) {
@@ -119,12 +169,17 @@ impl Extraction for ExtractionWriter<'_> {
             Some(position) => position,
             None => {
                 let source_file = self.table.as_ref().map_or(table, |table| &table.file.source_file).to_owned();
-                let begun = self.open(table, &source_file, &columns.map(str::to_owned))?;
+                let mut header = columns.map(str::to_owned).to_vec();
+                let is_changes = self.table.as_ref().is_some_and(|table| table.file.command_column.is_some());
+                header.extend(is_changes.then(|| PAIR_ROW.to_owned()));
+                let begun = self.open(table, &source_file, &header)?;
                 self.pairs.push(begun);
                 self.pairs.len() - 1
             }
         };
-        self.pairs[position].row(line, &mut values.into_iter())
+        let row = self.table.as_ref().filter(|table| table.file.command_column.is_some());
+        let row = row.map(|table| table.file.rows.saturating_sub(1).to_string());
+        self.pairs[position].row(line, &mut values.into_iter(), row.as_ref().map(String::as_bytes))
     }
 
     fn end(&mut self, end: SourceEnd) -> Result<(), ConnectionError> {
@@ -137,7 +192,7 @@ impl Extraction for ExtractionWriter<'_> {
 }
 
 /// One table, being written.
-struct TableWriter {
+pub(in crate::pipeline) struct TableWriter {
     object: StoreWriter,
     file: ExtractionFile,
     profiler: Profiler,
@@ -150,7 +205,8 @@ struct TableWriter {
 }
 
 impl TableWriter {
-    fn begin(
+    /// Begins an object of the store with this header.
+    pub(in crate::pipeline) fn begin(
         store: &Store,
         readers: &Readers,
         path: String,
@@ -172,6 +228,8 @@ impl TableWriter {
             indexes: Vec::new(),
             source: None,
             source_end: SourceEnd::default(),
+            command_column: None,
+            cursor: None,
         };
         let mut begun = Self {
             object,
@@ -196,21 +254,24 @@ impl TableWriter {
         Ok(begun)
     }
 
-    fn row(&mut self, line: Option<u64>, values: &mut dyn Iterator<Item = &[u8]>) -> Result<(), ConnectionError> {
+    /// One row. `line`: where it starts in the source; `last`: the value of a last column that is ours.
+    pub(in crate::pipeline) fn row(
+        &mut self,
+        line: Option<u64>,
+        values: &mut dyn Iterator<Item = &[u8]>,
+        last: Option<&[u8]>,
+    ) -> Result<(), ConnectionError> {
         let width = self.file.header.len();
         self.profiler.begin_row();
         self.values.clear();
         let mut position = 0;
         let mut is_text = true;
         for value in values {
-            if position < width {
-                self.field(position, value);
-                self.profiler.value(position, value);
-                match std::str::from_utf8(value) {
-                    Ok(text) => self.values.push_field(text),
-                    Err(_) => is_text = false,
-                }
-            }
+            is_text &= self.value(position, value);
+            position += 1;
+        }
+        if let Some(value) = last {
+            is_text &= self.value(position, value);
             position += 1;
         }
         let at = line.unwrap_or(self.line);
@@ -236,6 +297,18 @@ impl TableWriter {
             }
         });
         failed
+    }
+
+    /// `false`: it is no text.
+    fn value(&mut self, position: usize, value: &[u8]) -> bool {
+        if position >= self.file.header.len() {
+            return true;
+        }
+        self.field(position, value);
+        self.profiler.value(position, value);
+        let text = std::str::from_utf8(value);
+        text.iter().for_each(|text| self.values.push_field(text));
+        text.is_ok()
     }
 
     fn field(&mut self, position: usize, value: &[u8]) {
@@ -269,7 +342,8 @@ impl TableWriter {
         Ok(())
     }
 
-    fn seal(self) -> Result<ExtractionFile, ConnectionError> {
+    /// Ends it: sealed and under its name.
+    pub(in crate::pipeline) fn seal(self) -> Result<ExtractionFile, ConnectionError> {
         let sealed = self.object.finish().map_err(|error: StoreError| store_failed(error))?;
         let profile = self.profiler.finish(self.file.rows);
         let indexes = self.indexers.into_iter().map(Indexer::seal).collect::<Result<_, _>>().map_err(store_failed)?;

@@ -149,6 +149,15 @@ pub struct RowProblem {
 const SHOWN: usize = 200;
 
 impl RowProblem {
+    /// A row that gives some columns only, of those that a property or `where` is computed from.
+    pub(super) fn needs(place: &str, missing: &[String]) -> Self {
+        let message = format!(
+            "{place} is computed from several columns, and this row does not give {}; send them too, or the whole record",
+            missing.join(", ")
+        );
+        Self { code: ProblemCode::InvalidValue, column: missing.first().cloned(), value: None, message }
+    }
+
     pub(super) fn invalid(column: Option<&str>, raw: Option<&str>, invalid: InvalidValue) -> Self {
         let value = match raw {
             Some(raw) => shorten(&raw.trim().replace('\0', "␀"), SHOWN),

@@ -22,7 +22,8 @@ impl Left<'_> {
     /// `digest`: the change set's; `marked`: digests are to be written on records whose values stay.
     ///
     /// Saves the state, or hands on the snapshot that already tells it. `None`: there is none, because it could not be
-    /// written, or because something is withheld, so that not all that was found will be.
+    /// written, because not all that is stored is known, or because something is withheld, so that not all that was found
+    /// will be.
     pub(super) fn save(
         &self,
         scopes: &[Kept<'_>],
@@ -43,15 +44,13 @@ impl Left<'_> {
         if let Some(known) = self.known.filter(|_| is_unchanged) {
             return Some(Snapshot { run_id: run.id, change_set_digest: digest, ..known.clone() });
         }
+        if scopes.iter().any(|scope| scope.in_part) {
+            return None;
+        }
         let path = format!("{}/{}/state", snapshot::folder(run.connector_id), self.folder);
         let links = |name: &String| self.plan.associations.get(name).copied();
-        let links: Vec<(i32, u64)> = counters
-            .associations
-            .iter()
-            .filter_map(|counts| {
-                Some((links(&counts.name)?, (counts.stored + counts.inserted).saturating_sub(counts.deleted)))
-            })
-            .collect();
+        let links: Vec<(i32, u64)> =
+            counters.associations.iter().filter_map(|counts| Some((links(&counts.name)?, counts.left()))).collect();
         match save(self.store, &path, scopes, &links) {
             Ok(sealed) => Some(Snapshot {
                 run_id: run.id,

@@ -6,13 +6,14 @@ use crate::model::connector::{self, Connector, ConnectorDefinition};
 use crate::model::counters::{AssociationCounters, EntityTypeCounters};
 use crate::model::entity_type::Represents;
 use crate::model::extraction::{self, ExtractionFile, ExtractionId};
-use crate::model::run::{self, Run};
+use crate::model::run::{self, Run, RunId};
 use crate::model::snapshot::{self as snapshots, Snapshot};
 use crate::model::{association, configuration, entity_type};
 use crate::pipeline::TaskError;
 use crate::pipeline::difference::keys::Keys;
 use crate::pipeline::difference::pairs::{Association, Source};
-use crate::pipeline::difference::{Rowset, Scope, scan, snapshot};
+use crate::pipeline::difference::withhold::Withholding;
+use crate::pipeline::difference::{Rowset, Scope, asked, scan, snapshot};
 use crate::pipeline::index::columns_of;
 use crate::pipeline::mapping::Mapper;
 use crate::pipeline::progress::Progress;
@@ -20,8 +21,11 @@ use crate::store::Store;
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Integer, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Integer, Text, Uuid as SqlUuid};
 use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// A snapshot of so many bytes (some 300,000 keys) is read and written anew in less time than it takes to ask.
+const QUICKLY_READ: u64 = 16 << 20;
 
 /// What a preparation works on.
 pub struct Plan {
@@ -36,6 +40,8 @@ pub struct Plan {
     /// Associations' ids by name.
     pub associations: BTreeMap<String, i32>,
     snapshot: Option<Snapshot>,
+    /// The extraction is the whole truth: what is absent from it is gone.
+    pub complete: bool,
     files: Vec<ExtractionFile>,
     before: Vec<ExtractionFile>,
 }
@@ -53,8 +59,10 @@ impl Plan {
         let settings = document::settings_in_force(connection)?;
         let definition = document::connector_under(&document, &settings)
             .map_err(|error| TaskError::failed(format!("connector {}", connector.name), error.to_string()))?;
-        let extraction_id = run.extraction_id.ok_or_else(|| missing("the run's extraction"))?;
-        let files = extraction::files(connection, ExtractionId(extraction_id))?;
+        let extraction_id = ExtractionId(run.extraction_id.ok_or_else(|| missing("the run's extraction"))?);
+        let complete =
+            extraction::find(connection, extraction_id)?.ok_or_else(|| missing("the run's extraction"))?.complete;
+        let files = extraction::files(connection, extraction_id)?;
         let before = match extraction::last_applied(connection, connector.id)? {
             Some(extraction) => extraction::files(connection, extraction.id)?,
             None => Vec::new(),
@@ -68,6 +76,7 @@ impl Plan {
             entity_types: entity_types.into_iter().map(|(name, id)| (name, id.0)).collect(),
             associations: associations.into_iter().map(|(name, id)| (name, id.0)).collect(),
             snapshot,
+            complete,
             files,
             before,
         })
@@ -89,8 +98,13 @@ impl Plan {
             let Some(&id) = self.entity_types.get(&definition.name) else { continue };
             let file = self.file(&definition.source.0)?;
             // A column with several values has left the export as pairs: it is not in this file.
-            let mapper = Mapper::new(definition, &columns_of(&self.definition.associations), &file.header)
-                .map_err(|error| TaskError::failed(&file.source_file, error.to_string()))?;
+            let columns = columns_of(&self.definition.associations);
+            let compiled = match file.command_column {
+                Some(_) => Mapper::of_changes(definition, &columns, file.columns()),
+                None => Mapper::new(definition, &columns, &file.header).map(|mapper| (mapper, Vec::new())),
+            };
+            let (mapper, lacking) =
+                compiled.map_err(|error| TaskError::failed(&file.source_file, error.to_string()))?;
             let partition = format!("resources_{id}");
             let empty = !exists(connection, &partition)?;
             if !empty {
@@ -105,8 +119,12 @@ impl Plan {
                 connector: self.connector.id.0,
                 definition,
                 file,
+                complete: self.complete,
+                lacking,
+                commands: None,
                 mapper,
                 keys: Keys::default(),
+                in_part: false,
                 look: Rowset::default(),
                 conflicts: HashMap::new(),
                 counters: EntityTypeCounters {
@@ -117,6 +135,7 @@ impl Plan {
                 empty,
                 pending: false,
                 owns_pairs: false,
+                pairs_in_rows: true,
                 next_id: 0,
                 withheld_values: HashSet::new(),
             });
@@ -143,7 +162,8 @@ impl Plan {
                 }
                 (Some(column), _) => {
                     let table = format!("{}.{column}", scopes[from].definition.source);
-                    Source::Pairs { file: self.file(&table)?, from: 0, to: 1, of_rows: true }
+                    let column = scopes[from].file.columns().iter().position(|name| name == column);
+                    Source::Pairs { file: self.file(&table)?, from: 0, to: 1, of_rows: true, column }
                 }
                 (None, Some(table)) => {
                     let file = self.file(&table.0)?;
@@ -165,12 +185,14 @@ impl Plan {
                         from: position(&definition.from_column)?,
                         to: position(&definition.to_column)?,
                         of_rows: false,
+                        column: None,
                     }
                 }
                 (None, None) => continue,
             };
-            if matches!(source, Source::Pairs { .. }) {
+            if let Source::Pairs { of_rows, .. } = source {
                 scopes[from].owns_pairs = true;
+                scopes[from].pairs_in_rows &= of_rows;
             }
             let empty = !exists(connection, &format!("links_{id}"))?;
             associations.push(Association {
@@ -180,35 +202,75 @@ impl Plan {
                 to,
                 source,
                 empty,
+                severed: HashSet::new(),
                 counters: AssociationCounters { name: definition.name.clone(), ..AssociationCounters::default() },
             });
         }
         Ok(associations)
     }
 
-    /// Reads what is stored: from the snapshot if one holds, else from the database. Says from which.
+    /// Reads what is stored: from the snapshot if one holds, else from the database. Where the run reads changes and leaves
+    /// nothing out, only what these ask for, unless the snapshot is small. Returns the snapshot that tells what is stored.
     pub fn stored(
         &self,
         connection: &mut PgConnection,
         store: &Store,
         scopes: &mut [Scope<'_>],
         associations: &mut [Association<'_>],
+        withholding: &Withholding,
         progress: &Progress,
     ) -> Result<Option<&Snapshot>, TaskError> {
-        if let Some(snapshot) = &self.snapshot {
+        let asks = withholding.is_empty() && asked::suffices(scopes, associations);
+        if let Some(snapshot) = self.snapshot.as_ref().filter(|snapshot| !asks || snapshot.bytes <= QUICKLY_READ) {
             progress.begin("Reading what was left by the last run", 0);
             if snapshot::restore(store, snapshot, scopes, associations, progress)? {
                 return Ok(Some(snapshot));
             }
+        }
+        if asks {
+            asked::stored(connection, store, scopes, associations, progress)?;
+            self.stored_by_figures(connection, scopes, associations)?;
+            return Ok(self.snapshot.as_ref());
         }
         for scope in scopes {
             progress.begin(format!("Reading what is stored: {}", scope.definition.title()), 0);
             scan::stored(connection, scope, scope.file.rows)?;
         }
         for association in associations.iter_mut().filter(|association| !association.empty) {
-            association.counters.stored = count_links(connection, association.id)?;
+            association.counters.stored =
+                count(connection, &format!("links where association_id = {}", association.id))?;
         }
         Ok(None)
+    }
+
+    /// How much is stored, by the figures of the last applied run: counting millions would take longer than all the rest.
+    /// What that run says nothing about is counted.
+    fn stored_by_figures(
+        &self,
+        connection: &mut PgConnection,
+        scopes: &mut [Scope<'_>],
+        associations: &mut [Association<'_>],
+    ) -> Result<(), TaskError> {
+        let last = match self.connector.applied_run_id {
+            Some(id) => run::by_id(connection, RunId(id))?.map(|run| run.counters.0),
+            None => None,
+        }
+        .unwrap_or_default();
+        for scope in scopes {
+            let known = last.entity_types.iter().find(|one| one.name == scope.definition.name);
+            scope.counters.stored = match known {
+                Some(known) => known.left(),
+                None => count(connection, &format!("resources where entity_type_id = {}", scope.id))?,
+            };
+        }
+        for association in associations.iter_mut().filter(|association| !association.empty) {
+            let known = last.associations.iter().find(|one| one.name == association.definition.name);
+            association.counters.stored = match known {
+                Some(known) => known.left(),
+                None => count(connection, &format!("links where association_id = {}", association.id))?,
+            };
+        }
+        Ok(())
     }
 
     /// Rows of each table in the last applied extraction and now.
@@ -233,38 +295,31 @@ impl Plan {
             .collect()
     }
 
-    /// The tables of the extraction, each as the last applied run had read it, if it had.
+    /// The tables of the extraction, each as the last applied run over the whole truth had read it, if it had. Changes
+    /// are compared with nothing: they may be few, and lack columns.
     pub fn tables(&self) -> impl Iterator<Item = (Option<&ExtractionFile>, &ExtractionFile)> {
-        self.files.iter().map(|now| (self.before.iter().find(|before| before.source_table == now.source_table), now))
+        let whole = self.files.iter().filter(|now| now.command_column.is_none());
+        whole.map(|now| (self.before.iter().find(|before| before.source_table == now.source_table), now))
     }
 
     fn both(&self) -> impl Iterator<Item = (&ExtractionFile, &ExtractionFile)> {
-        self.files.iter().filter_map(|now| {
-            let before = self.before.iter().find(|before| before.source_table == now.source_table)?;
-            Some((before, now))
-        })
+        self.tables().filter_map(|(before, now)| Some((before?, now)))
     }
 }
 
-/// What the last applied run over a source had rejected: the same again is no news. A revert rejects nothing, and says
-/// nothing about the source.
+/// What the last applied run over the whole truth had rejected, and those applied since: the same again is no news. A
+/// revert rejects nothing, and says nothing about the source.
 pub fn known_rejects(connection: &mut PgConnection, connector: &Connector) -> Result<HashSet<u128>, TaskError> {
     #[derive(QueryableByName)]
     struct Identity {
         #[diesel(sql_type = SqlUuid)]
         identity: uuid::Uuid,
     }
-    if connector.applied_run_id.is_none() {
-        return Ok(HashSet::new());
-    }
-    let identities: Vec<Identity> = diesel::sql_query(
-        "select distinct identity from problems
-          where rejects and run_id = (
-            select id from runs where connector_id = $1 and applied_at is not null and mode <> 'revert'
-             order by applied_at desc, id desc limit 1)",
-    )
-    .bind::<Integer, _>(connector.id)
-    .load(connection)?;
+    let runs: Vec<i32> = extraction::last_said(connection, connector.id)?.iter().map(|run| run.0).collect();
+    let identities: Vec<Identity> =
+        diesel::sql_query("select distinct identity from problems where run_id = any($1) and rejects")
+            .bind::<Array<Integer>, _>(runs)
+            .load(connection)?;
     Ok(identities.into_iter().map(|row| row.identity.as_u128()).collect())
 }
 
@@ -280,14 +335,12 @@ fn exists(connection: &mut PgConnection, table: &str) -> QueryResult<bool> {
     Ok(exists.there)
 }
 
-fn count_links(connection: &mut PgConnection, association: i32) -> QueryResult<u64> {
+fn count(connection: &mut PgConnection, of: &str) -> QueryResult<u64> {
     #[derive(QueryableByName)]
     struct Count {
         #[diesel(sql_type = diesel::sql_types::BigInt)]
         count: i64,
     }
-    let count: Count = diesel::sql_query("select count(*) as count from links where association_id = $1")
-        .bind::<Integer, _>(association)
-        .get_result(connection)?;
+    let count: Count = diesel::sql_query(format!("select count(*) as count from {of}")).get_result(connection)?;
     Ok(count.count.unsigned_abs())
 }

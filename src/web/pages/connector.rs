@@ -9,7 +9,7 @@ use crate::model::connector::{self, Connector, ConnectorDefinition, JobUse};
 use crate::model::guard::Thresholds;
 use crate::model::hold::{self, HoldFilter};
 use crate::model::overview::{self, RunFilter};
-use crate::model::run::{self, Mode, NewRun, StartError, TaskChoice, Trigger};
+use crate::model::run::{self, Mode, NewRun, RunId, StartError, TaskChoice, Trigger};
 use crate::model::session::{self, Flash};
 use crate::model::upload::{self, Upload};
 use crate::pipeline::export;
@@ -80,7 +80,7 @@ pub async fn show(context: Data<WebContext>, visitor: Visitor, name: Path<String
                 held,
                 saved: When::new(configuration.created_at, layout.now),
                 thresholds: definition.as_ref().map(threshold_rows).unwrap_or_default(),
-                incremental: definition.as_ref().is_some_and(health::can_run_incrementally),
+                incremental: definition.as_ref().is_some_and(ConnectorDefinition::is_incremental),
                 runs: run_lines(&runs[..runs.len().min(5)], layout.now),
                 strip,
                 stored,
@@ -181,6 +181,9 @@ pub struct StartForm {
     mode: String,
     task: String,
     dry_run: Option<String>,
+    /// For a replay: the run, and whether with the configuration that it used.
+    replays: Option<i32>,
+    own_configuration: Option<String>,
 }
 
 /// Starts a run and leads to it.
@@ -192,9 +195,13 @@ pub async fn start(
 ) -> Result<HttpResponse, WebError> {
     let mode: Mode = form.mode.parse().map_err(|error| WebError::BadRequest(sentence(&error)))?;
     let task: TaskChoice = form.task.parse().map_err(|error| WebError::BadRequest(sentence(&error)))?;
-    if !matches!(mode, Mode::Complete | Mode::Incremental) {
-        return Err(WebError::BadRequest("A run started here is complete or incremental.".into()));
-    }
+    let mode = match (mode, task) {
+        (Mode::Replay, _) if form.replays.is_some() => Mode::Replay,
+        (_, TaskChoice::UpdateExpressions) => Mode::UpdateExpressions,
+        (Mode::Complete | Mode::Incremental, _) => mode,
+        _ => return Err(WebError::BadRequest("A run started here is complete or incremental.".into())),
+    };
+    let (replays, own_configuration) = (form.replays.map(RunId), form.own_configuration.is_some());
     let dry_run = form.dry_run.is_some();
     let enqueue = context.work.enqueue.clone();
     context
@@ -204,6 +211,8 @@ pub async fn start(
                 started_by: Some(&visitor.account().name),
                 task,
                 dry_run,
+                replays: replays.filter(|_| mode == Mode::Replay),
+                own_configuration,
                 ..NewRun::new(connector.id, mode, Trigger::Person)
             };
             let back = links::connector(&connector.name);

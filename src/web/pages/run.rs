@@ -66,6 +66,10 @@ struct RunPage {
     decisions: Vec<DecisionLine>,
     cancel_requested: bool,
     traces: Traces,
+    /// For a replay: page and name of the run whose extraction it prepares.
+    replayed: Option<(String, String)>,
+    /// Its extraction is kept, so that it can be prepared again.
+    can_replay: bool,
 }
 
 impl RunPage {
@@ -211,6 +215,10 @@ fn page(conn: &mut PgConnection, layout: Layout, id: RunId) -> Result<RunPage, W
         Some(id) => extraction::files(conn, ExtractionId(id))?,
         None => Vec::new(),
     };
+    let extraction = match run.extraction_id {
+        Some(id) => extraction::find(conn, ExtractionId(id))?,
+        None => None,
+    };
     let mut log = run_log::lines(conn, id, 0, 301)?;
     let log_is_cut = log.len() > 300;
     log.truncate(300);
@@ -255,6 +263,8 @@ fn page(conn: &mut PgConnection, layout: Layout, id: RunId) -> Result<RunPage, W
             })
             .collect(),
         traces: run_traces::of(conn, &run, &connector, now)?,
+        replayed: run.replays_run_id.map(|replayed| (links::run(replayed), format!("run {replayed}"))),
+        can_replay: !live && extraction.is_some_and(|extraction| extraction.deleted_at.is_none()),
         cancel_requested: lease.is_some_and(|lease| lease.cancel_requested.is_some()) && live,
         layout,
         run,

@@ -45,7 +45,7 @@ fn view(proof: Proof, when: When, connector: &str) -> ProofView {
     let badge = match proof.verdict {
         Verdict::Equal | Verdict::Stands => ("equal", "good", "i-check"),
         Verdict::Differs => ("differs", "bad", "i-alert"),
-        Verdict::Overtaken | Verdict::Impossible => ("not proven", "quiet", "i-clock"),
+        Verdict::Overtaken | Verdict::Changes | Verdict::Impossible => ("not proven", "quiet", "i-clock"),
     };
     let differing = proof.differing.into_iter().map(|one| {
         let href = one.resource_id.map(|id| links::resource(connector, &one.entity_type, id));

@@ -7,7 +7,7 @@ mod reading;
 mod values;
 
 use crate::support::directory::{ADMIN, PASSWORD};
-use muster::connectors::{ConnectionError, ConnectionRequest, Extraction, PairColumn, SourceEnd, kind};
+use muster::connectors::{Changes, ConnectionError, ConnectionRequest, Extraction, PairColumn, SourceEnd, kind};
 use muster::model::connection::ConnectionDefinition;
 use std::collections::BTreeMap;
 
@@ -140,6 +140,24 @@ impl Extraction for Recorder {
         }
         Ok(())
     }
+
+    fn begin_changes(&mut self, table: &str, source_file: &str, changes: &Changes<'_>) -> Result<(), ConnectionError> {
+        self.begin(table, source_file, changes.columns)
+    }
+
+    fn change(
+        &mut self,
+        command: &str,
+        given: Option<&[&str]>,
+        line: Option<u64>,
+        values: &mut dyn Iterator<Item = &[u8]>,
+    ) -> Result<(), ConnectionError> {
+        let word = given.map_or_else(|| command.to_owned(), |given| format!("{command} {}", given.join(" ")));
+        let row: Vec<Vec<u8>> = std::iter::once(word.into_bytes()).chain(values.map(<[u8]>::to_vec)).collect();
+        self.row(line, &mut row.iter().map(Vec::as_slice))
+    }
+
+    fn cursor(&mut self, _: serde_json::Value) {}
 
     fn pair(
         &mut self,

@@ -181,7 +181,7 @@ pub fn passes(enqueue: muster::model::claim::Enqueue) -> Work {
 }
 
 pub fn exported() -> Ending {
-    Ending::Exported { extraction_id: 1, rows: 3 }
+    Ending::Exported { extraction_id: 1, rows: 3, became_complete: None }
 }
 
 pub fn prepared(state_version: i64, breaches: Vec<Breach>) -> Ending {

@@ -476,6 +476,7 @@ fn mapped_otherwise() -> String {
 pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
+    /// A number below `bound`.
     pub(super) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;

@@ -51,6 +51,32 @@ fn every_run_of_a_random_history_is_proven_equal() {
 }
 
 #[test]
+fn changes_prove_nothing_and_what_they_led_to_is_proven_by_the_next_whole_truth() {
+    use super::incremental::{complete, file, incremental, office};
+    let muster = office();
+    file(
+        &muster,
+        "people-1.csv",
+        "Op,Id,Login,Grade,State,Boss,Teams\nupdate,P2,bo,2,here,P3,U3\ndelete,P4,,,,,\ninsert,P5,eve,5,here,P2,U1\n",
+    );
+    file(&muster, "people-2.csv", "Op,Id,Login,Grade,State,Boss,Teams\nmerge,P1,ada,7,here,,U2\n");
+    let changes = incremental(&muster);
+    let words = "only changes were read; what is stored is proven after the next complete run";
+    assert_eq!((&proof(&changes)["verdict"], &proof(&changes)["words"]), (&json!("changes"), &json!(words)));
+    let computed = ["run", "office", "--task", "update-expressions", "--wait", "--json"];
+    let computed = report(&muster.run(&computed).succeeded());
+    assert_eq!(proof(&computed)["verdict"], "equal", "{computed}");
+    let replayed = report(&muster.run(&["run", "office", "--replay", "1", "--wait", "--json"]).succeeded());
+    let replayed = muster.run(&["resume", &replayed["id"].to_string(), "--wait", "--json"]).succeeded();
+    assert_eq!(proof(&report(&replayed))["verdict"], "equal", "{replayed:?}");
+    let id = changes["id"].to_string();
+    let replayed = report(&muster.run(&["run", "office", "--replay", &id, "--wait", "--json"]).succeeded());
+    let replayed = muster.run(&["resume", &replayed["id"].to_string(), "--wait", "--json"]).succeeded();
+    assert_eq!(proof(&report(&replayed))["verdict"], "changes", "{replayed:?}");
+    assert_eq!(proof(&complete(&muster))["verdict"], "equal");
+}
+
+#[test]
 fn what_was_written_behind_musters_back_is_named() {
     let muster = installed();
     some_feed().write(&muster);

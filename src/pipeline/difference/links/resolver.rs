@@ -120,7 +120,7 @@ impl<'r, 'a> Resolver<'r, 'a> {
 
     /// The resource that a value finds at the first `to` end that has it. The value is read as that end's property is:
     /// a GUID is found in whatever form the reference has.
-    fn target(&self, scopes: &[Scope<'_>], value: &str) -> Option<i64> {
+    pub(super) fn target(&self, scopes: &[Scope<'_>], value: &str) -> Option<i64> {
         self.association.to.iter().enumerate().find_map(|(position, &end)| {
             let scope = &scopes[end];
             let property = match &self.association.definition.match_property {
@@ -168,7 +168,7 @@ impl<'r, 'a> Resolver<'r, 'a> {
         true
     }
 
-    fn dangling(&mut self, work: &mut Work<'_>, value: &str, place: &Place<'_>) -> Result<(), TaskError> {
+    pub(super) fn dangling(&mut self, work: &mut Work<'_>, value: &str, place: &Place<'_>) -> Result<(), TaskError> {
         self.association.counters.rejected += 1;
         let definition = self.association.definition;
         let ends = definition.to.names().collect::<Vec<_>>().join(" or ");
@@ -196,18 +196,10 @@ impl<'r, 'a> Resolver<'r, 'a> {
 
     /// Compares wanted links with stored ones, owner by owner.
     fn compare(&mut self, work: &mut Work<'_>, scopes: &mut [Scope<'_>]) -> Result<(), TaskError> {
-        #[derive(QueryableByName)]
-        struct Link {
-            #[diesel(sql_type = BigInt)]
-            from_id: i64,
-            #[diesel(sql_type = BigInt)]
-            to_id: i64,
-        }
-        // Only then it matters whether a link can stay.
-        let cares = !self.withheld.is_empty() || !self.kept.is_empty();
-        let gone = if cares { withhold::gone(self.association, scopes) } else { HashSet::new() };
+        let gone = self.gone(scopes);
         let mut open = Vec::new();
-        let keys = &scopes[self.association.from].keys;
+        let scope = &scopes[self.association.from];
+        let keys = &scope.keys;
         self.wanted.sort_unstable();
         self.wanted.dedup();
         self.owners.sort_unstable();
@@ -216,26 +208,23 @@ impl<'r, 'a> Resolver<'r, 'a> {
         for owners in std::mem::take(&mut self.owners).chunks(BATCH) {
             let ids: Vec<i64> =
                 owners.iter().map(|&slot| keys.get(slot)).filter(|e| !e.has(flag::NEW)).map(|e| e.id).collect();
-            let links: Vec<Link> =
-                diesel::sql_query("select from_id, to_id from links where association_id = $1 and from_id = any($2)")
-                    .bind::<Integer, _>(self.association.id)
-                    .bind::<Array<BigInt>, _>(ids)
-                    .load(work.connection)?;
-            let mut stored: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
-            for link in links {
-                stored.entry(link.from_id).or_default().insert(link.to_id);
-            }
+            let mut stored = self.stored(work, ids)?;
             for &owner in owners {
                 let mut targets = BTreeSet::new();
                 while let Some((_, target)) = wanted.next_if(|(slot, _)| *slot == owner) {
                     targets.insert(target);
                 }
-                let id = keys.get(owner).id;
-                let mut stored = stored.remove(&id).unwrap_or_default();
-                if self.kept.contains(&owner) && self.association.definition.cardinality.is_single_valued() {
+                let entry = keys.get(owner);
+                let mut stored = stored.remove(&entry.id).unwrap_or_default();
+                let single = self.association.definition.cardinality.is_single_valued();
+                if self.kept.contains(&owner) && single {
                     stored.retain(|target| gone.contains(target));
                 }
-                if self.differ(work, id, &stored, &targets, &gone)? {
+                // Where the whole set was not read, what it lacks is not gone; where there is one target, it is another.
+                if !self.association.is_read(scope, entry) && (!single || targets.is_empty()) {
+                    targets.extend(&stored);
+                }
+                if self.differ(work, entry.id, &stored, &targets, &gone)? {
                     open.push(owner);
                 }
             }
@@ -247,8 +236,39 @@ impl<'r, 'a> Resolver<'r, 'a> {
         Ok(())
     }
 
+    /// What will not be there after the run, where it matters whether a link can stay.
+    pub(super) fn gone(&self, scopes: &[Scope<'_>]) -> HashSet<i64> {
+        let cares = !self.withheld.is_empty() || !self.kept.is_empty();
+        if cares { withhold::gone(self.association, scopes) } else { HashSet::new() }
+    }
+
+    /// The stored links of these owners, those left out that go because their targets do.
+    pub(super) fn stored(
+        &self,
+        work: &mut Work<'_>,
+        owners: Vec<i64>,
+    ) -> Result<BTreeMap<i64, BTreeSet<i64>>, TaskError> {
+        #[derive(QueryableByName)]
+        struct Link {
+            #[diesel(sql_type = BigInt)]
+            from_id: i64,
+            #[diesel(sql_type = BigInt)]
+            to_id: i64,
+        }
+        let links: Vec<Link> =
+            diesel::sql_query("select from_id, to_id from links where association_id = $1 and from_id = any($2)")
+                .bind::<Integer, _>(self.association.id)
+                .bind::<Array<BigInt>, _>(owners)
+                .load(work.connection)?;
+        let mut stored: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
+        for link in links.into_iter().filter(|link| !self.association.severed.contains(&(link.from_id, link.to_id))) {
+            stored.entry(link.from_id).or_default().insert(link.to_id);
+        }
+        Ok(stored)
+    }
+
     /// Freezes what differs between stored and wanted links of an owner; whether anything of it is left out.
-    fn differ(
+    pub(super) fn differ(
         &mut self,
         work: &mut Work<'_>,
         owner: i64,

@@ -5,7 +5,7 @@ use crate::pipeline::TaskError;
 use crate::pipeline::difference::change_set::LinkChange;
 use crate::pipeline::difference::keys::flag;
 use crate::pipeline::difference::pairs::Association;
-use crate::pipeline::difference::scan::key_digest;
+use crate::pipeline::difference::scan::{self, key_digest};
 use crate::pipeline::difference::{Scope, Work};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Nullable, Text};
@@ -54,6 +54,8 @@ pub(super) fn follow(
     .bind::<Integer, _>(scopes[association.from].id)
     .bind::<Text, _>(association.definition.match_property.as_deref().unwrap_or_default())
     .load(work.connection)?;
+    let owners = touched.iter().filter(|link| !link.owner_gone).filter_map(|link| link.owner_key.as_deref());
+    scan::ask(work.connection, &mut scopes[association.from], owners)?;
     for link in touched {
         let delete = LinkChange {
             association: association.id,
@@ -67,18 +69,22 @@ pub(super) fn follow(
             work.changes.link(&delete)?;
             continue;
         }
-        let keys = &mut scopes[association.from].keys;
-        let Some(slot) = link.owner_key.as_deref().and_then(|key| keys.find(key_digest(key))) else { continue };
-        let entry = keys.get_mut(slot);
-        if !entry.has_any(flag::REJECTED | flag::CONFLICT) {
+        let scope = &scopes[association.from];
+        let Some(slot) = link.owner_key.as_deref().and_then(|key| scope.keys.find(key_digest(key))) else { continue };
+        let entry = scope.keys.get(slot);
+        let is_read = association.is_read(scope, entry);
+        let entry = scopes[association.from].keys.get_mut(slot);
+        if is_read && !entry.has_any(flag::REJECTED | flag::CONFLICT) {
             entry.set(flag::FORCED);
             continue;
         }
         // A protected record keeps its links, but not one that leads nowhere; and when it is as it was again, its links
-        // may no longer be.
+        // may no longer be. The same holds for one that was not read: which value led there is not known here, so the
+        // next complete run looks again.
         entry.set(association.open());
         if link.target_gone {
             association.counters.deleted += 1;
+            association.severed.insert((link.from_id, link.to_id));
             work.changes.link(&delete)?;
         }
     }
