@@ -26,7 +26,7 @@ pub struct Expected {
 
 /// What one run finds: counters per entity type and per association, of persons where users are represented, and of
 /// problems by code.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Outcome {
     pub entity_types: BTreeMap<String, Counters>,
     pub associations: BTreeMap<String, Counters>,

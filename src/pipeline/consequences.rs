@@ -157,12 +157,11 @@ impl World {
              ), kept as materialized (
                select distinct tree.root from tree join peopled on peopled.node = tree.node
              )
-             select g.id as group_id, null::bigint as person_id, r.key, g.name, count(*) over () as count
+             select g.id as group_id, null::bigint as person_id, r.key, g.name
                from candidates c join groups g on g.id = c.group_id join resources r on r.id = c.root
                 and r.entity_type_id = g.entity_type_id
               where not exists (select from leaving l where l.id = c.root)
-                and not exists (select from kept where kept.root = c.root)
-              order by lower(g.name), g.id limit {EXAMPLES}"
+                and not exists (select from kept where kept.root = c.root)"
         );
         consequence(connection, ConsequenceName::GroupsEmptied, &question, |count| {
             format!("{} would have no member any more", counted(count, "group", "groups"))
@@ -171,27 +170,35 @@ impl World {
 
     fn last_group_lost(&self, connection: &mut PgConnection) -> Result<Option<Consequence>, TaskError> {
         let Self { group_first, group_last, users, .. } = self;
-        let as_to = self.remains(group_first, "to_id", "u.id", "from_id", "");
-        let as_from = self.remains(group_last, "from_id", "u.id", "to_id", "");
+        // More links than go: more than so many stand in the index, which is quicker than to tell one from another.
+        let remains = |associations: &str, at: &str| {
+            format!(
+                "exists (select from links l where l.association_id in ({associations}) and l.{at} = u.id
+                          offset (select count(*) from going v where v.association_id in ({associations})
+                                     and v.{at} = u.id))"
+            )
+        };
+        let (as_to, as_from) = (remains(group_first, "to_id"), remains(group_last, "from_id"));
         let question = format!(
             "with losing as (
                select to_id as id from going where association_id in ({group_first})
                union select from_id from going where association_id in ({group_last})
-             ), people as (
-               select distinct r.person_id, min(r.key) as key from losing
+             ), people as materialized (
+               select r.person_id, min(r.key) as key from losing
                  join resources r on r.id = losing.id and r.entity_type_id in ({users}) and r.person_id is not null
                 where not exists (select from leaving l where l.id = r.id) group by r.person_id
-             )
-             select null::bigint as group_id, p.id as person_id, people.key, {PERSON} as name, count(*) over () as count
-               from people join persons p on p.id = people.person_id
-              where not exists (select from local_memberships m where m.person_id = p.id)
-                and not exists (
-                  select from resources u where u.person_id = p.id and u.entity_type_id in ({users})
-                     and (({as_to}) or ({as_from})
-                          or exists (select from coming n where n.association_id in ({group_first}) and n.to_id = u.id)
+             ), lost as materialized (
+               select person_id, key from people
+                where not exists (select from local_memberships m where m.person_id = people.person_id)
+                  and not exists (
+                    select from resources u where u.person_id = people.person_id and u.entity_type_id in ({users})
+                       and (exists (select from coming n where n.association_id in ({group_first}) and n.to_id = u.id)
                           or exists (select from coming n where n.association_id in ({group_last})
-                                        and n.from_id = u.id)))
-              order by 4, 2 limit {EXAMPLES}"
+                                        and n.from_id = u.id)
+                          or {as_to} or {as_from}))
+             )
+             select null::bigint as group_id, p.id as person_id, lost.key, {PERSON} as name
+               from lost join persons p on p.id = lost.person_id"
         );
         consequence(connection, ConsequenceName::LastGroupLost, &question, |count| {
             format!("{} would lose their last group", counted(count, "user", "users"))
@@ -201,14 +208,12 @@ impl World {
     fn manager_lost(&self, connection: &mut PgConnection) -> Result<Option<Consequence>, TaskError> {
         let Self { managers, users, .. } = self;
         let question = format!(
-            "select null::bigint as group_id, r.person_id, r.key, coalesce({PERSON}, r.key) as name,
-                    count(*) over () as count
+            "select null::bigint as group_id, r.person_id, r.key, coalesce({PERSON}, r.key) as name
                from (select distinct from_id from going where association_id in ({managers})) v
                join resources r on r.id = v.from_id and r.entity_type_id in ({users})
                left join persons p on p.id = r.person_id
               where not exists (select from leaving l where l.id = r.id)
-                and not exists (select from coming n where n.association_id in ({managers}) and n.from_id = r.id)
-              order by 4, 3 limit {EXAMPLES}"
+                and not exists (select from coming n where n.association_id in ({managers}) and n.from_id = r.id)"
         );
         consequence(connection, ConsequenceName::ManagerLost, &question, |count| {
             format!("{} would have no manager any more", counted(count, "user", "users"))
@@ -221,15 +226,14 @@ impl World {
         let as_from = self.remains(from_organization, "from_id", "r.id", "to_id", users);
         let question = format!(
             "select null::bigint as group_id, null::bigint as person_id, r.key,
-                    coalesce(r.attributes ->> 'name', r.attributes ->> 'title', r.key) as name, count(*) over () as count
+                    coalesce(r.attributes ->> 'name', r.attributes ->> 'title', r.key) as name
                from (select to_id as id from going where association_id in ({to_organization})
                      union select from_id from going where association_id in ({from_organization})) v
                join resources r on r.id = v.id and r.entity_type_id in ({organizations})
               where not exists (select from leaving l where l.id = r.id) and not ({as_to}) and not ({as_from})
                 and not exists (select from coming n where n.association_id in ({to_organization}) and n.to_id = r.id)
                 and not exists (select from coming n where n.association_id in ({from_organization})
-                                   and n.from_id = r.id)
-              order by 4, 3 limit {EXAMPLES}"
+                                   and n.from_id = r.id)"
         );
         consequence(connection, ConsequenceName::OrganizationsEmptied, &question, |count| {
             format!("{} would have nobody any more", counted(count, "organization", "organizations"))
@@ -333,7 +337,14 @@ fn consequence(
         #[diesel(sql_type = BigInt)]
         count: i64,
     }
-    let rows: Vec<Row> = diesel::sql_query(question).load(connection)?;
+    // All that there are before any of them is named: for the sake of a few in order, PostgreSQL would else begin with
+    // the names of everybody.
+    let rows: Vec<Row> = diesel::sql_query(format!(
+        "with found as materialized ({question})
+         select group_id, person_id, key, name, count(*) over () as count
+           from found order by lower(name), key limit {EXAMPLES}"
+    ))
+    .load(connection)?;
     let Some(count) = rows.first().map(|row| row.count.unsigned_abs()) else { return Ok(None) };
     let examples = rows
         .into_iter()

@@ -135,7 +135,7 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
 
     let mut breaches = evaluate(&plan, counters.clone(), frozen.new_rejects);
     progress.begin("Freezing the change set", 0);
-    freeze::fill_keys(&mut connection, &pending, &plan.entity_types)?;
+    freeze::look_up_keys(&mut connection, &pending, &plan.entity_types)?;
     progress.begin("Looking for consequences", 0);
     let consequences = consequences::work_out(&mut connection, &plan, &pending, &struck)?;
     withhold::write(&mut connection, &pending.schema, claim.run.0, &withheld, &over)?;

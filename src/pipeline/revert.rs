@@ -116,7 +116,7 @@ pub fn prepare(context: &Context, claim: &Claim, progress: &Progress) -> Result<
     });
     progress.begin("Freezing the change set", 0);
     let entity_types = scopes.entity_types.iter().map(|scope| (scope.name.clone(), scope.id)).collect();
-    freeze::fill_keys(&mut connection, &pending, &entity_types)?;
+    freeze::look_up_keys(&mut connection, &pending, &entity_types)?;
     // Holds are about what sources propose; a revert leaves none out.
     withhold::write(&mut connection, &pending.schema, claim.run.0, &[], &[])?;
     let prepared = Prepared {

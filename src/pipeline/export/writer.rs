@@ -8,6 +8,7 @@ use crate::pipeline::index::{Indexer, Readers};
 use crate::store::{Sealed, Store, StoreError, StoreWriter};
 use csv::StringRecord;
 use std::io::Write;
+use std::ops::Range;
 
 /// How many rows pass between two looks at the clock.
 const TELL_EVERY: u64 = 1024;
@@ -200,6 +201,8 @@ pub(in crate::pipeline) struct TableWriter {
     /// The line of the extraction that the next row starts in.
     line: u64,
     row: Vec<u8>,
+    /// Where the values stand in `row`, and which of them in quotes.
+    places: Vec<(Range<usize>, bool)>,
     /// The row's values as prepare will read them.
     values: StringRecord,
 }
@@ -238,6 +241,7 @@ impl TableWriter {
             indexers: Vec::new(),
             line: 1,
             row: Vec::new(),
+            places: Vec::new(),
             values: StringRecord::new(),
         };
         if columns.is_empty() {
@@ -263,15 +267,14 @@ impl TableWriter {
     ) -> Result<(), ConnectionError> {
         let width = self.file.header.len();
         self.profiler.begin_row();
-        self.values.clear();
+        self.places.clear();
         let mut position = 0;
-        let mut is_text = true;
         for value in values {
-            is_text &= self.value(position, value);
+            self.value(position, value);
             position += 1;
         }
         if let Some(value) = last {
-            is_text &= self.value(position, value);
+            self.value(position, value);
             position += 1;
         }
         let at = line.unwrap_or(self.line);
@@ -279,9 +282,19 @@ impl TableWriter {
             let message = format!("this row has {position} values, but there are {width} columns");
             return Err(ConnectionError::permanent(format!("{}, line {at}", self.file.source_file), message));
         }
-        if !is_text {
+        // Once for the whole row: what stands between its values is ASCII, so one that is cut short is seen.
+        let Ok(text) = std::str::from_utf8(&self.row) else {
             let message = "a value of this row is no UTF-8; if it is binary, say so in the mapping";
             return Err(ConnectionError::permanent(format!("{}, line {at}", self.file.source_file), message));
+        };
+        if !self.indexers.is_empty() {
+            self.values.clear();
+            for (place, is_quoted) in &self.places {
+                match is_quoted {
+                    false => self.values.push_field(&text[place.clone()]),
+                    true => self.values.push_field(&text[place.start + 1..place.end - 1].replace("\"\"", "\"")),
+                }
+            }
         }
         self.file.lines.note(self.line, at);
         self.file.rows += 1;
@@ -299,19 +312,18 @@ impl TableWriter {
         failed
     }
 
-    /// `false`: it is no text.
-    fn value(&mut self, position: usize, value: &[u8]) -> bool {
+    fn value(&mut self, position: usize, value: &[u8]) {
         if position >= self.file.header.len() {
-            return true;
+            return;
         }
-        self.field(position, value);
+        let is_quoted = self.field(position, value);
+        let start = self.places.last().map_or(0, |(place, _)| place.end + 1);
+        self.places.push((start..self.row.len(), is_quoted));
         self.profiler.value(position, value);
-        let text = std::str::from_utf8(value);
-        text.iter().for_each(|text| self.values.push_field(text));
-        text.is_ok()
     }
 
-    fn field(&mut self, position: usize, value: &[u8]) {
+    /// Writes a value; returns whether it stands in quotes.
+    fn field(&mut self, position: usize, value: &[u8]) -> bool {
         if position > 0 {
             self.row.push(b',');
         }
@@ -321,7 +333,7 @@ impl TableWriter {
         let alone = value.is_empty() && self.file.header.len() == 1;
         if !special && !alone {
             self.row.extend_from_slice(value);
-            return;
+            return false;
         }
         self.row.push(b'"');
         let mut rest = value;
@@ -332,6 +344,7 @@ impl TableWriter {
         }
         self.row.extend_from_slice(rest);
         self.row.push(b'"');
+        true
     }
 
     fn end_record(&mut self) -> Result<(), ConnectionError> {

@@ -58,7 +58,7 @@ fn new_changes(connection: &mut PgConnection, plan: &Plan, pending: &Pending) ->
     count(
         connection,
         &format!(
-            "select count(*) as count from {schema}.changes n where not exists (
+            "select count(*) as count from {schema}.keyed_changes n where not exists (
                select from public.changes o
                 where o.run_id = {run} and o.operation = n.operation and o.key = n.key
                   and coalesce(o.to_key, '') = coalesce(n.to_key, '')

@@ -7,9 +7,9 @@ use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use std::collections::BTreeMap;
 
-/// Fills in the keys at both ends of the links that change, for the pages: from what is stored, what is new, and what
-/// stands in pending tables.
-pub fn fill_keys(
+/// Makes `keyed_changes`: the changes, those of links with the keys at both ends, for the pages. The keys are looked up in
+/// what is stored, what is new, and what stands in pending tables.
+pub fn look_up_keys(
     connection: &mut PgConnection,
     pending: &Pending,
     entity_types: &BTreeMap<String, i32>,
@@ -35,31 +35,34 @@ pub fn fill_keys(
            union all
            select ends.id, c.key from ends join {schema}.changes c on c.resource_id = ends.id and c.operation = 'insert'
            {added};
-         create index on {schema}.end_keys (id);
          analyze {schema}.end_keys;
-         update {schema}.changes c
-            set key = f.key, to_key = t.key,
-                before_to_key = case when c.before_to_id is not null
-                                     then (select b.key from end_keys b where b.id = c.before_to_id limit 1) end
-           from end_keys f, end_keys t
-          where c.association_id is not null and f.id = c.from_id and t.id = c.to_id;
-         set search_path = public",
+         set search_path = public;
+         create view {schema}.keyed_changes as
+           select c.run_id, c.seq, c.created_on, c.entity_type_id, c.association_id, c.operation, c.resource_id,
+                  c.from_id, c.to_id, c.before_to_id, c.person_id, c.new_person, c.line, c.digest, c.links_digest,
+                  coalesce(f.key, c.key) as key, coalesce(t.key, c.to_key) as to_key,
+                  coalesce(b.key, c.before_to_key) as before_to_key, c.before, c.after
+             from {schema}.changes c
+             left join {schema}.end_keys f on c.association_id is not null and f.id = c.from_id
+             left join {schema}.end_keys t on c.association_id is not null and t.id = c.to_id
+             left join {schema}.end_keys b on c.association_id is not null and b.id = c.before_to_id",
         ids = ids.join(", ")
     ))?;
     Ok(())
 }
 
-/// Moves changes and problems to the tables that everybody reads. A run that is prepared anew replaces what an earlier
-/// claim had published.
+/// Moves changes, with the keys that were gathered, and problems to the tables that everybody reads. A run that is
+/// prepared anew replaces what an earlier claim had published.
 pub fn publish(connection: &mut PgConnection, pending: &Pending, claim: &Claim) -> Result<(), TaskError> {
     let (schema, run) = (&pending.schema, claim.run);
     connection.batch_execute(&format!(
         "delete from changes where run_id = {run};
          delete from problems where run_id = {run};
          delete from run_holds where run_id = {run};
-         insert into changes select * from {schema}.changes order by seq;
+         insert into changes select * from {schema}.keyed_changes order by seq;
          insert into problems select * from {schema}.problems order by seq;
          insert into run_holds select * from {schema}.run_holds;
+         drop view {schema}.keyed_changes;
          drop table {schema}.run_holds, {schema}.changes, {schema}.problems, {schema}.ends, {schema}.end_keys"
     ))?;
     Ok(())

@@ -179,23 +179,24 @@ fn memberships(connection: &mut PgConnection, run: i32, operation: Operation) ->
         Operation::Delete => ("coalesce(c.before_to_id, c.to_id)", "delete"),
         Operation::Insert | Operation::Update => ("c.to_id", "insert"),
     };
-    // The group's end is the one that is a group; the other leads to the person.
+    // The group's end is the one that represents groups; the other leads to the person.
     diesel::sql_query(format!(
-        "with moved as (
-           select c.association_id, c.from_id, {target} as to_id
-             from changes_now c join associations a on a.id = c.association_id and a.membership
+        "with moved as materialized (
+           select c.association_id,
+                  case when e.represents = 'groups' then c.from_id else {target} end as holder,
+                  case when e.represents = 'groups' then {target} else c.from_id end as member
+             from changes_now c
+             join associations a on a.id = c.association_id and a.membership
+             join entity_types e on e.id = a.from_entity_type_id
             where c.operation in ('{word}', 'update')
          ), persons_of as (
-           select id, person_id from resources where person_id is not null
-              and id in (select from_id from moved union select to_id from moved)
+           select id, person_id from resources where person_id is not null and id in (select member from moved)
            union
            select resource_id, person_id from changes_now where person_id is not null and operation = 'delete'
          )
          insert into outbox (run_id, kind, operation, person_id, group_id, association_id)
          select $1, 'membership', '{word}', p.person_id, g.id, m.association_id
-           from moved m
-           join groups g on g.resource_id in (m.from_id, m.to_id)
-           join persons_of p on p.id = case when g.resource_id = m.from_id then m.to_id else m.from_id end"
+           from moved m join groups g on g.resource_id = m.holder join persons_of p on p.id = m.member"
     ))
     .bind::<Integer, _>(run)
     .execute(connection)?;

@@ -1,5 +1,5 @@
-//! SIGKILL at random moments of runs over 20,000 users, twenty times: what is stored in the end is what an undisturbed
-//! run stores. `KILLS_SEED` repeats the moments of an earlier test.
+//! SIGKILL at random moments of runs over 20,000 users, twenty times: what is stored in the end is what undisturbed
+//! runs store, and a revert leads back to where it began. `KILLS_SEED` repeats the moments of an earlier test.
 
 use super::directory_example::Company;
 use super::stored::{count, lines, report, state};
@@ -22,8 +22,17 @@ const TAKE_OVER: Duration = Duration::from_secs(30 + 15);
 /// The end of a stage that nobody disturbs.
 const OVER: Duration = Duration::from_secs(180);
 
-/// How many kills hit each part of a scenario: the first load until it is blocked, its synchronization, day 2.
-const SCENARIOS: [[usize; 3]; 4] = [[2, 1, 2], [1, 2, 2], [1, 1, 3], [2, 2, 1]];
+/// How many kills hit each part of a scenario: the first load until it is blocked, its synchronization, day 2, and the
+/// revert of day 2.
+const SCENARIOS: [[usize; PARTS]; 4] = [[2, 1, 1, 1], [1, 2, 1, 1], [1, 1, 2, 1], [1, 1, 1, 2]];
+const PARTS: usize = 4;
+/// How each part begins, of which run it is, and how that ends.
+const STARTS: [(&[&str], i32, &str); PARTS] = [
+    (&["run", "bench"], 1, "blocked"),
+    (&["resume", "1"], 1, "completed"),
+    (&["run", "bench"], 2, "completed_with_problems"),
+    (&["revert", "2"], 3, "completed"),
+];
 
 #[test]
 fn twenty_kills_leave_no_trace() {
@@ -64,27 +73,33 @@ fn is_as_expected(run: &Value, expected: &feed::Outcome) {
     }
 }
 
-/// Both days without any kill.
+/// All parts without any kill.
 struct Undisturbed {
-    runs: [Value; 2],
+    runs: [Value; 3],
     /// How long each part took.
-    took: [Duration; 3],
+    took: [Duration; PARTS],
     end: Vec<String>,
 }
 
 impl Undisturbed {
     fn new(feed: &Path) -> Self {
         let muster = installed(feed);
-        let part = |arguments: &[&str], code| {
+        let part = |part: usize| {
+            let (start, _, end) = STARTS[part];
             let began = Instant::now();
-            let run = report(&muster.run(arguments).exited(code));
-            (run, began.elapsed())
+            let ran = muster.run(&[start, &["--wait", "--json"]].concat());
+            (report(&ran.exited(if end == "blocked" { 3 } else { 0 })), began.elapsed())
         };
-        let (_, prepared) = part(&["run", "bench", "--wait", "--json"], 3);
-        let (first, synchronized) = part(&["resume", "1", "--wait", "--json"], 0);
+        let (_, prepared) = part(0);
+        let (first, synchronized) = part(1);
+        let before = state(&muster);
         bring(feed, "day2", &muster);
-        let (delta, second) = part(&["run", "bench", "--wait", "--json"], 0);
-        Self { runs: [first, delta], took: [prepared, synchronized, second], end: everything(&muster) }
+        let (delta, second) = part(2);
+        assert_ne!(state(&muster), before);
+        let (revert, reverted) = part(3);
+        assert_eq!(state(&muster), before, "a revert leads back");
+        let took = [prepared, synchronized, second, reverted];
+        Self { runs: [first, delta, revert], took, end: everything(&muster) }
     }
 }
 
@@ -104,16 +119,14 @@ fn bring(feed: &Path, day: &str, muster: &Program) {
     }
 }
 
-/// One database through both days, killed again and again; returns how many kills hit a stage at work.
-fn scenario(number: u64, kills: [usize; 3], mut dice: Dice, undisturbed: &Undisturbed, feed: &Path) -> usize {
+/// One database through all parts, killed again and again; returns how many kills hit a stage at work.
+fn scenario(number: u64, kills: [usize; PARTS], mut dice: Dice, undisturbed: &Undisturbed, feed: &Path) -> usize {
     let muster = installed(feed);
     let mut hits = 0;
-    let starts: [&[&str]; 3] = [&["run", "bench"], &["resume", "1"], &["run", "bench"]];
-    for (part, start) in starts.into_iter().enumerate() {
+    for (part, (start, run, end)) in STARTS.into_iter().enumerate() {
         if part == 2 {
             bring(feed, "day2", &muster);
         }
-        let run = if part == 2 { 2 } else { 1 };
         // The first worker to die may be the command itself.
         let mut first = None;
         if number % 2 == part as u64 % 2 {
@@ -142,11 +155,11 @@ fn scenario(number: u64, kills: [usize; 3], mut dice: Dice, undisturbed: &Undist
         taken_up(&muster, run, killed);
         wait(OVER, "the end of the run", || rests(&standing(&muster, run).0));
         let ended = report(&muster.run(&["show", &run.to_string(), "--json"]).succeeded());
-        assert_eq!(ended["state"], ["blocked", "completed", "completed_with_problems"][part], "{ended}");
+        assert_eq!(ended["state"], end, "{ended}");
         stop(last);
     }
     let report = |run: &str| report(&muster.run(&["show", run, "--json"]).succeeded());
-    for (run, undisturbed) in [report("1"), report("2")].iter().zip(&undisturbed.runs) {
+    for (run, undisturbed) in ["1", "2", "3"].map(report).iter().zip(&undisturbed.runs) {
         for part in ["state", "entity_types", "associations", "persons", "problems", "breaches"] {
             assert_eq!(run[part], undisturbed[part], "{part} in scenario {number}");
         }

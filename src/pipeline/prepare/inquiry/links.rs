@@ -30,7 +30,7 @@ pub(super) fn ends(connection: &mut PgConnection, schema: &str, id: i32, stored:
     let rows: Vec<Row> = diesel::sql_query(format!(
         "with ends as (
            select operation, field, e.id, value
-             from {schema}.changes, lateral (values
+             from {schema}.keyed_changes, lateral (values
                     ('owner', from_id, key), ('target', to_id, to_key), ('earlier target', before_to_id, before_to_key)) e (field, id, value)
             where association_id = $1 and e.id is not null
          ), counts as (
