@@ -13,6 +13,7 @@ use crate::model::connection::{ConnectionDefinition, SourceTable, TableDefinitio
 use crate::model::connector::ConnectorDefinition;
 use crate::store::Sealed;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::path::PathBuf;
 
 /// Every kind there is. A new one: one file and its line here.
@@ -55,12 +56,14 @@ pub trait ConnectionKind: Sync {
         false
     }
 
-    /// Whether a table would be read from the very bytes that were sealed. A kind that can't tell says no.
+    /// Whether a table would be read from the very bytes that were sealed, with its changes where `cursor` says. A kind
+    /// that can't tell says no.
     fn is_same_source(
         &self,
         _connection: &ConnectionRequest,
         _table: &TableDefinition,
         _sealed: &Sealed,
+        _cursor: Option<&Value>,
     ) -> Result<bool, ConnectionError> {
         Ok(false)
     }

@@ -5,6 +5,7 @@
 //! main ── settings              what is asked for (environment)
 //!      ── feed, yardstick       ../yardstick: the feed, and the hand-written SQL that is the measure
 //!      ── server                a private PostgreSQL for both
+//!      ── changes               the changes of a quiet day, for an incremental run
 //!      ── muster, memory        Muster, driven by its own command line, and watched
 //!      ── check                 is what they found what the feed holds?
 //!      ── report                ratios, memory, seconds per stage
@@ -13,6 +14,7 @@
 #[path = "../yardstick/feed.rs"]
 mod feed;
 
+mod changes;
 mod check;
 mod memory;
 mod muster;
@@ -21,7 +23,6 @@ mod server;
 mod settings;
 mod yardstick;
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -45,10 +46,12 @@ pub enum Load {
     Identical,
     /// Day 2.
     Delta,
+    /// A thousand changes after that, from a file of changes.
+    Incremental,
 }
 
 impl Load {
-    const ALL: [Load; 4] = [Load::First, Load::NoChange, Load::Identical, Load::Delta];
+    const ALL: [Load; 5] = [Load::First, Load::NoChange, Load::Identical, Load::Delta, Load::Incremental];
 
     fn name(self) -> &'static str {
         match self {
@@ -56,6 +59,7 @@ impl Load {
             Load::NoChange => "nochange",
             Load::Identical => "identical",
             Load::Delta => "delta",
+            Load::Incremental => "incremental",
         }
     }
 
@@ -65,20 +69,26 @@ impl Load {
             Load::First => "day1",
             Load::NoChange | Load::Identical => "day1swapped",
             Load::Delta => "day2",
+            Load::Incremental => changes::FOLDER,
         }
     }
 
     /// The yardstick's load that it is measured by: hand-written SQL does the same work for the same rows, whether it has
-    /// seen the files or not.
-    fn yardstick(self) -> Self {
-        if self == Load::Identical { Load::NoChange } else { self }
+    /// seen the files or not. It knows no files of changes.
+    fn yardstick(self) -> Option<Self> {
+        match self {
+            Load::Identical => Some(Load::NoChange),
+            Load::Incremental => None,
+            load => Some(load),
+        }
     }
 
-    fn expected(self, feed: &Expected) -> &Outcome {
+    fn expected(self, feed: &Expected, users: u64) -> Outcome {
         match self {
-            Load::First => &feed.first,
-            Load::NoChange | Load::Identical => &feed.nochange,
-            Load::Delta => &feed.delta,
+            Load::First => feed.first.clone(),
+            Load::NoChange | Load::Identical => feed.nochange.clone(),
+            Load::Delta => feed.delta.clone(),
+            Load::Incremental => changes::expected(users),
         }
     }
 }
@@ -113,12 +123,13 @@ fn run() -> Result<bool> {
     eprintln!("feed of {} users: {}", settings.users, settings.feed.display());
     let feed = feed::write(&settings.feed, settings.users, settings.seed)
         .with_context(|| format!("cannot write the feed to {}", settings.feed.display()))?;
+    changes::write(&settings.feed, settings.users).context("cannot write the file of changes")?;
     let server = Server::start()?;
     let mut report = Report::default();
     let mut right = true;
     for repetition in 1..=settings.repetitions {
         let turn = format!("{repetition}/{}", settings.repetitions);
-        right &= measure_yardstick(&turn, &server, &settings.feed, &feed, &mut report)?;
+        right &= measure_yardstick(&turn, &server, &settings, &feed, &mut report)?;
         for &name in &settings.connectors {
             right &= measure_muster(&turn, name, &server, &settings, &feed, &mut report)?;
         }
@@ -127,13 +138,19 @@ fn run() -> Result<bool> {
     Ok(right)
 }
 
-fn measure_yardstick(turn: &str, server: &Server, folder: &Path, feed: &Expected, report: &mut Report) -> Result<bool> {
+fn measure_yardstick(
+    turn: &str,
+    server: &Server,
+    settings: &Settings,
+    feed: &Expected,
+    report: &mut Report,
+) -> Result<bool> {
     let mut right = true;
     let yardstick = Yardstick::set_up(server)?;
-    for load in Load::ALL.into_iter().filter(|load| load.yardstick() == *load) {
-        let (measured, counted) = yardstick.run(&folder.join(load.day()))?;
+    for load in Load::ALL.into_iter().filter(|load| load.yardstick() == Some(*load)) {
+        let (measured, counted) = yardstick.run(&settings.feed.join(load.day()))?;
         eprintln!("{turn} yardstick {}: {:.2} s", load.name(), measured.seconds);
-        right &= check::yardstick(load.expected(feed), &counted);
+        right &= check::yardstick(&load.expected(feed, settings.users), &counted);
         report.add("yardstick", load, measured);
         yardstick.rest(load)?;
     }
@@ -152,9 +169,9 @@ fn measure_muster(
     let mut right = true;
     let muster = Muster::set_up(server, settings, name)?;
     for load in Load::ALL {
-        let (measured, found) = muster.run(&settings.feed.join(load.day()))?;
+        let (measured, found) = muster.run(load, &settings.feed.join(load.day()))?;
         eprintln!("{turn} {name} {}: {:.2} s", load.name(), measured.seconds);
-        right &= check::muster(load.expected(feed), name == "B", &found);
+        right &= check::muster(&load.expected(feed, settings.users), name == "B", &found);
         report.add(name, load, measured);
         muster.rest(load)?;
     }

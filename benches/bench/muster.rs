@@ -47,14 +47,16 @@ impl<'a> Muster<'a> {
         Ok(muster)
     }
 
-    /// One complete run over the files of a folder: what it took, and the run as JSON.
-    pub fn run(&self, feed: &Path) -> Result<(Measured, Value)> {
-        for name in ["users.csv", "orgs.csv", "groups.csv", "memberships.csv"] {
-            fs::copy(feed.join(name), self.folder.path().join("feed").join(name))
-                .with_context(|| format!("cannot copy {name} of {}", feed.display()))?;
+    /// One run over the files of a folder: what it took, and the run as JSON.
+    pub fn run(&self, load: Load, feed: &Path) -> Result<(Measured, Value)> {
+        for file in fs::read_dir(feed).with_context(|| format!("cannot read {}", feed.display()))? {
+            let file = file?;
+            fs::copy(file.path(), self.folder.path().join("feed").join(file.file_name()))
+                .with_context(|| format!("cannot copy {}", file.path().display()))?;
         }
+        let mode = if load == Load::Incremental { "incremental" } else { "complete" };
         let start = Utc::now();
-        let mut answer = self.call(&["run", "bench", "--wait", "--json"])?;
+        let mut answer = self.call(&["run", "bench", "--mode", mode, "--wait", "--json"])?;
         let mut peak_kib = answer.peak_kib;
         if answer.status.code() == Some(BLOCKED) {
             let blocked: Value = serde_json::from_str(&answer.stdout).context("the blocked run's JSON")?;

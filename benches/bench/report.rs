@@ -27,8 +27,9 @@ impl Report {
         subjects.retain(|subject| *subject != "yardstick");
         for &subject in &subjects {
             for load in Load::ALL {
+                let Some(measured_by) = load.yardstick() else { continue };
                 let muster = self.of(subject, load).map(|measured| measured.seconds);
-                let yardstick = self.of("yardstick", load.yardstick()).map(|measured| measured.seconds);
+                let yardstick = self.of("yardstick", measured_by).map(|measured| measured.seconds);
                 if let Some(ratio) = median(muster.zip(yardstick).map(|(muster, yardstick)| muster / yardstick)) {
                     println!("ratio {subject} {} {ratio:.2}", load.name());
                 }
@@ -43,7 +44,7 @@ impl Report {
 
     /// A table of median seconds: a line for each subject and each of its stages, a column for each load.
     fn print_stages(&self, subjects: &[&str]) {
-        let header = Load::ALL.map(|load| format!("{:>10}", load.name())).concat();
+        let header = Load::ALL.map(|load| format!("{:>13}", load.name())).concat();
         println!("{:<30}{header}", "seconds (median)");
         for &subject in subjects {
             self.print_line(subject, |load| median(self.of(subject, load).map(|measured| measured.seconds)));
@@ -61,8 +62,8 @@ impl Report {
 
     fn print_line(&self, name: &str, seconds: impl Fn(Load) -> Option<f64>) {
         let column = |load| match seconds(load) {
-            Some(seconds) => format!("{seconds:>10.2}"),
-            None => format!("{:>10}", "-"),
+            Some(seconds) => format!("{seconds:>13.2}"),
+            None => format!("{:>13}", "-"),
         };
         println!("{name:<30}{}", Load::ALL.map(column).concat());
     }

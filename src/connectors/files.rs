@@ -26,6 +26,7 @@ use crate::model::connection::{ConnectionDefinition, TableDefinition};
 use crate::model::property::VALUE_SEPARATOR;
 use crate::store::Sealed;
 use rows::{Opened, Rows};
+use serde_json::Value;
 use settings::{ConnectionSettings, TableSettings};
 
 /// The kind itself.
@@ -97,7 +98,11 @@ impl ConnectionKind for Files {
         connection: &ConnectionRequest,
         table: &TableDefinition,
         sealed: &Sealed,
+        cursor: Option<&Value>,
     ) -> Result<bool, ConnectionError> {
+        if delta::position(connection, table)?.as_ref() != cursor {
+            return Ok(false);
+        }
         let (source, bytes) = source::open(connection, table, &TableSettings::of(table)?)?;
         let is_same = source.is(bytes, sealed)?;
         source.confirm()?;

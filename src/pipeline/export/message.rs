@@ -5,6 +5,7 @@ use crate::model::extraction::{ExtractionFile, SourceSeal};
 use crate::pipeline::index::Readers;
 use crate::store::StoreLocation;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// The one thing that a child is asked to do.
 #[derive(Serialize, Deserialize)]
@@ -53,6 +54,8 @@ pub(super) struct Known {
     /// What messages call its source.
     pub(super) file: String,
     pub(super) source: SourceSeal,
+    /// Where its changes stood, of a table that can tell what changed.
+    pub(super) cursor: Option<Value>,
     /// The objects that were written, with their lengths.
     pub(super) objects: Vec<(String, u64)>,
 }

@@ -37,10 +37,10 @@ pub(super) fn known(before: &[ExtractionFile]) -> Vec<Known> {
     let tables = before.iter().filter(|file| !file.is_pairs());
     tables
         .filter_map(|file| {
-            // Where its changes stand now would not be known without reading it.
-            let source = file.source.clone().filter(|_| file.cursor.is_none() && file.command_column.is_none())?;
+            let source = file.source.clone().filter(|_| file.command_column.is_none())?;
             let objects = files_of(before, &file.source_table).flat_map(objects).collect();
-            Some(Known { table: file.source_table.clone(), file: file.source_file.clone(), source, objects })
+            let (table, name) = (file.source_table.clone(), file.source_file.clone());
+            Some(Known { table, file: name, source, cursor: file.cursor.clone(), objects })
         })
         .collect()
 }
@@ -79,5 +79,5 @@ pub(super) fn is_unchanged(
     }
     let Some((_, table)) = known.table.split_once('.') else { return Ok(false) };
     let Some(table) = request.table(table) else { return Ok(false) };
-    kind.is_same_source(request, table, &Sealed { sha256: sha256.clone(), bytes: *bytes })
+    kind.is_same_source(request, table, &Sealed { sha256: sha256.clone(), bytes: *bytes }, known.cursor.as_ref())
 }

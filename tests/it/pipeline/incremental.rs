@@ -445,6 +445,25 @@ fn only_an_applied_run_moves_the_cursors_and_what_was_read_is_not_read_again() {
 }
 
 #[test]
+fn a_complete_file_is_not_read_again_unless_its_delta_files_moved_on() {
+    let muster = office();
+    let object = || {
+        let newest = "select f.path from extraction_files f where f.source_table = 'feed.people'
+                       order by f.extraction_id desc limit 1";
+        lines(&muster, newest).remove(0)
+    };
+    let first = object();
+    complete(&muster);
+    assert_eq!(object(), first);
+
+    file(&muster, "people-1.csv", "Op,Id,Login,Grade,State,Boss,Teams\nupdate,P1,ada1,1,here,,\n");
+    complete(&muster);
+    assert_ne!(object(), first, "where its changes stand is another place");
+    // The complete file is at least as new as the changes that lie beside it.
+    assert_figures(&incremental(&muster), "entity_types", "person", &[]);
+}
+
+#[test]
 fn a_cursor_that_is_no_longer_valid_turns_the_run_into_a_complete_one_and_it_says_so() {
     let muster = office();
     file(&muster, "people-1.csv", "Op,Id,Login,Grade,State,Boss,Teams\nupdate,P1,ada1,1,here,,\n");
