@@ -348,9 +348,13 @@ fn withheld(conn: &mut PgConnection, run: &Run) -> Result<Option<WithheldView>, 
         return Ok(None);
     }
     let once = hold::excluded(conn, run.id)?;
-    let mut sentence =
-        words::counted(all, "change, or row that needs one, was", "changes, or rows that need them, were");
-    sentence += " left out";
+    let mut sentence = match all {
+        0 => "Nothing was left out".to_owned(),
+        _ => {
+            words::counted(all, "change, or row that needs one, was", "changes, or rows that need them, were")
+                + " left out"
+        }
+    };
     match (held, once) {
         (0, 0) => {}
         (0, once) => sentence += &format!(": {} for this run only", words::count(once)),
