@@ -1,5 +1,6 @@
 //! Guards: what stops a run before anything is written (SPEC 4). Pure: figures in, breaches out.
 
+use crate::model::connector::ConnectorDefinition;
 use crate::model::counters::{AssociationCounters, Counters, EntityTypeCounters, PersonCounters};
 use crate::model::guard::{Breach, GuardName, GuardSettings, LimitKind, Operation, Subject, Thresholds};
 use std::collections::BTreeMap;
@@ -29,6 +30,23 @@ pub struct Evidence<'a> {
     pub volumes: Vec<(String, u64, u64)>,
     /// Tables whose header changed: name, and what changed in words.
     pub headers: Vec<(String, String)>,
+}
+
+impl<'a> Evidence<'a> {
+    /// What a connector's definition says, and the figures; the rest is as in a run that read nothing.
+    pub fn of(definition: &'a ConnectorDefinition, counters: Counters) -> Self {
+        let entity_types = definition.entity_types.iter().map(|one| (one.name.as_str(), &one.thresholds));
+        let associations = definition.associations.iter().map(|one| (one.name.as_str(), &one.thresholds));
+        Self {
+            connector: &definition.name,
+            thresholds: definition.thresholds.clone(),
+            guards: definition.guards.clone(),
+            entity_type_thresholds: entity_types.collect(),
+            association_thresholds: associations.collect(),
+            counters,
+            ..Self::default()
+        }
+    }
 }
 
 /// All guards in the order the page lists them. A new guard: one function and its line.

@@ -288,27 +288,13 @@ fn forecast(
 }
 
 fn evaluate(plan: &Plan, counters: Counters, new_rejects: std::collections::BTreeMap<String, u64>) -> Vec<Breach> {
-    let definition = &plan.definition;
     guards::evaluate(&Evidence {
-        connector: &definition.name,
         first_run: plan.connector.applied_run_id.is_none(),
         complete: plan.complete,
-        thresholds: definition.thresholds.clone(),
-        guards: definition.guards.clone(),
-        entity_type_thresholds: definition
-            .entity_types
-            .iter()
-            .map(|one| (one.name.as_str(), &one.thresholds))
-            .collect(),
-        association_thresholds: definition
-            .associations
-            .iter()
-            .map(|one| (one.name.as_str(), &one.thresholds))
-            .collect(),
-        counters,
         new_rejects,
         volumes: plan.volumes(),
         headers: plan.headers(),
+        ..Evidence::of(&plan.definition, counters)
     })
 }
 

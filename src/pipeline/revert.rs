@@ -97,23 +97,7 @@ pub fn prepare(context: &Context, claim: &Claim, progress: &Progress) -> Result<
     counters.problems = frozen.problems;
     counters.persons = forecast(&mut connection, &run, &reverted, &connector, &definition, schema, progress)?;
 
-    let breaches = guards::evaluate(&Evidence {
-        connector: &definition.name,
-        thresholds: definition.thresholds.clone(),
-        guards: definition.guards.clone(),
-        entity_type_thresholds: definition
-            .entity_types
-            .iter()
-            .map(|one| (one.name.as_str(), &one.thresholds))
-            .collect(),
-        association_thresholds: definition
-            .associations
-            .iter()
-            .map(|one| (one.name.as_str(), &one.thresholds))
-            .collect(),
-        counters: counters.clone(),
-        ..Evidence::default()
-    });
+    let breaches = guards::evaluate(&Evidence::of(&definition, counters.clone()));
     progress.begin("Freezing the change set", 0);
     let entity_types = scopes.entity_types.iter().map(|scope| (scope.name.clone(), scope.id)).collect();
     freeze::look_up_keys(&mut connection, &pending, &entity_types)?;
