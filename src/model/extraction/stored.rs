@@ -115,16 +115,18 @@ fn history(connection: &mut PgConnection, connector: ConnectorId) -> QueryResult
         .order((runs::applied_at, runs::id))
         .select((runs::id, runs::mode, runs::reverts_run_id, extractions::complete.nullable()))
         .load(connection)?;
-    let mut history = Vec::with_capacity(rows.len());
-    for (run, mode, reverted, complete) in rows {
-        // What it left alone stands in its figures, which are large: only a revert's are asked for.
-        let counters = match mode {
-            Mode::Revert => runs::table.find(run).select(runs::counters).first(connection)?,
-            _ => Json(Counters::default()),
-        };
-        history.push(applied((run, mode, reverted, counters, complete)));
-    }
-    Ok(history)
+    // What a revert left alone stands in its figures, which are large: those of others are not asked for.
+    let reverts: Vec<(RunId, Json<Counters>)> = runs::table
+        .filter(runs::connector_id.eq(connector))
+        .filter(runs::applied_at.is_not_null())
+        .filter(runs::mode.eq(Mode::Revert))
+        .select((runs::id, runs::counters))
+        .load(connection)?;
+    let mut figures: HashMap<RunId, Json<Counters>> = reverts.into_iter().collect();
+    let row = |(run, mode, reverted, complete)| {
+        applied((run, mode, reverted, figures.remove(&run).unwrap_or_else(|| Json(Counters::default())), complete))
+    };
+    Ok(rows.into_iter().map(row).collect())
 }
 
 fn applied((run, mode, reverted, counters, complete): Row) -> Applied {
