@@ -2,6 +2,7 @@
 //! `AS_OF_SEED` repeats an earlier test.
 
 use super::stored::{apply, lines};
+use crate::support::documents::wide_open;
 use crate::support::program::Program;
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::PgConnection;
@@ -16,21 +17,9 @@ use std::fs;
 
 const RUNS: usize = 10;
 
-const OPEN: &str = r#"
-[thresholds]
-maximum_inserted_lines = 1000
-maximum_updated_lines = 1000
-maximum_deleted_lines = 1000
-maximum_link_inserted_lines = 1000
-maximum_link_updated_lines = 1000
-maximum_link_deleted_lines = 1000
-max_percentage_inserted_lines = 0
-max_percentage_updated_lines = 0
-max_percentage_deleted_lines = 0
-max_percentage_link_inserted_lines = 0
-max_percentage_link_updated_lines = 0
-max_percentage_link_deleted_lines = 0
-[guards]
+const OPEN: &str = concat!(
+    wide_open!(),
+    r#"[guards]
 first_run = false
 empty_source = false
 header = false
@@ -40,7 +29,8 @@ reject_percentage = 0
 name = "feed"
 kind = "files"
 folder = "feed"
-"#;
+"#
+);
 
 /// Its leavers are deleted.
 const STAFF: &str = r#"

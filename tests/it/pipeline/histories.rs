@@ -4,6 +4,7 @@
 //! `HISTORIES_SEED` repeats an earlier test.
 
 use super::stored::{assert_figures, assert_snapshots_hold, count, execute, lines, report, rows, run};
+use crate::support::documents::wide_open;
 use crate::support::program::Program;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,23 +14,13 @@ use std::fs;
 const HISTORIES: u64 = 4;
 const RUNS: usize = 10;
 
-pub(super) const DOCUMENT: &str = r#"
+pub(super) const DOCUMENT: &str = concat!(
+    r#"
 name = "random"
 
-[thresholds]
-maximum_inserted_lines = 1000
-maximum_updated_lines = 1000
-maximum_deleted_lines = 1000
-maximum_link_inserted_lines = 1000
-maximum_link_updated_lines = 1000
-maximum_link_deleted_lines = 1000
-max_percentage_inserted_lines = 0
-max_percentage_updated_lines = 0
-max_percentage_deleted_lines = 0
-max_percentage_link_inserted_lines = 0
-max_percentage_link_updated_lines = 0
-max_percentage_link_deleted_lines = 0
-
+"#,
+    wide_open!(),
+    r#"
 [guards]
 first_run = false
 empty_source = false
@@ -129,7 +120,8 @@ source = "feed.pairs"
 from_column = "A"
 to_column = "B"
 cardinality = "many_to_many"
-"#;
+"#
+);
 
 /// The files of a feed. People: Id, Login, Grade, State, Unit, Boss, Teams.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -3,6 +3,7 @@
 
 use super::histories::Dice;
 use super::stored::{assert_figures, assert_snapshots_hold, count, execute, lines, report, state};
+use crate::support::documents::wide_open;
 use crate::support::program::{Program, Ran};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,23 +11,13 @@ use std::fs;
 
 /// Units and people, each with a complete file and numbered delta files; people have a boss (a column), teams (a column
 /// with several values) and friends (a table of pairs).
-pub const DOCUMENT: &str = r#"
+pub const DOCUMENT: &str = concat!(
+    r#"
 name = "office"
 
-[thresholds]
-maximum_inserted_lines = 1000
-maximum_updated_lines = 1000
-maximum_deleted_lines = 1000
-maximum_link_inserted_lines = 1000
-maximum_link_updated_lines = 1000
-maximum_link_deleted_lines = 1000
-max_percentage_inserted_lines = 0
-max_percentage_updated_lines = 0
-max_percentage_deleted_lines = 0
-max_percentage_link_inserted_lines = 0
-max_percentage_link_updated_lines = 0
-max_percentage_link_deleted_lines = 0
-
+"#,
+    wide_open!(),
+    r#"
 [guards]
 first_run = false
 reject_percentage = 0
@@ -121,7 +112,8 @@ source = "feed.pairs"
 from_column = "A"
 to_column = "B"
 cardinality = "many_to_many"
-"#;
+"#
+);
 
 pub const PEOPLE: &str = "Id,Login,Grade,State,Boss,Teams\n";
 

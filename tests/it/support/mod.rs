@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod database;
 pub mod directory;
+pub mod documents;
 pub mod feed;
 pub mod mail;
 pub mod mill;
