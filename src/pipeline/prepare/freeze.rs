@@ -30,11 +30,13 @@ pub fn look_up_keys(
             where association_id is not null and id is not null;
          analyze {schema}.ends;
          set search_path = {schema}, public;
-         create unlogged table {schema}.end_keys as
+         create unlogged table {schema}.end_keys (id bigint primary key, key text not null);
+         insert into end_keys
            select ends.id, r.key from ends join public.resources r on r.id = ends.id and r.entity_type_id in ({ids})
            union all
            select ends.id, c.key from ends join {schema}.changes c on c.resource_id = ends.id and c.operation = 'insert'
-           {added};
+           {added}
+           on conflict do nothing;
          analyze {schema}.end_keys;
          set search_path = public;
          create view {schema}.keyed_changes as
