@@ -20,8 +20,7 @@ impl<'a> Pairs<'a> {
         let position = |name: &str| {
             columns.iter().position(|column| column.name == name).ok_or_else(|| {
                 let there: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-                let message =
-                    format!("an association needs the column {name:?}; there are {}", there.join(", "));
+                let message = format!("an association needs the column {name:?}; there are {}", there.join(", "));
                 ConnectionError::permanent(&database.place, message)
             })
         };

@@ -128,7 +128,8 @@ impl Session for Postgres<'_> {
 
     fn close(mut self: Box<Self>) {
         if let Some(runtime) = self.runtime.take() {
-            let goodbye = async { tokio::time::timeout(Duration::from_secs(1), self.client.batch_execute("COMMIT")).await };
+            let goodbye =
+                async { tokio::time::timeout(Duration::from_secs(1), self.client.batch_execute("COMMIT")).await };
             // All that was read is proven; nothing was written.
             let _ = runtime.block_on(goodbye);
             runtime.shutdown_background();
@@ -171,13 +172,14 @@ async fn sign_in(database: &Database) -> Result<Client, ConnectionError> {
             client
         }
     };
-    client.batch_execute(&beginning(database)).await.map_err(failed)?;
+    client.batch_execute(&settled(database)).await.map_err(failed)?;
+    client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.map_err(failed)?;
     Ok(client)
 }
 
-/// How values are written, how long a statement may take, and the transaction. Where nothing says how characters are
+/// How values are written, and how long a statement may take. Where nothing says how characters are
 /// encoded, the server would stop at the first that is no UTF-8 without saying where: then we look ourselves.
-fn beginning(database: &Database) -> String {
+fn settled(database: &Database) -> String {
     format!(
         "SET datestyle = 'ISO, YMD';
          SET intervalstyle = 'iso_8601';
@@ -192,8 +194,7 @@ fn beginning(database: &Database) -> String {
          SET statement_timeout = {};
          SELECT set_config(name, '5s', false) FROM pg_settings WHERE name = 'client_connection_check_interval';
          SELECT set_config('client_encoding', 'SQL_ASCII', false)
-           WHERE current_setting('server_encoding') = 'SQL_ASCII';
-         BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+           WHERE current_setting('server_encoding') = 'SQL_ASCII'",
         database.statement_timeout.as_millis()
     )
 }

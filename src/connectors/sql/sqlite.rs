@@ -143,7 +143,10 @@ fn explain(database: &Database, error: &Error) -> ConnectionError {
         return ConnectionError::permanent(&database.place, message);
     }
     if matches!(error, Error::MultipleStatement) {
-        return ConnectionError::permanent(&database.place, "the query is more than one statement; write a single select");
+        return ConnectionError::permanent(
+            &database.place,
+            "the query is more than one statement; write a single select",
+        );
     }
     let (advice, transient) = match error.sqlite_error_code() {
         Some(ErrorCode::OperationInterrupted) => {
@@ -162,6 +165,7 @@ fn explain(database: &Database, error: &Error) -> ConnectionError {
         Some(ErrorCode::DatabaseCorrupt) => {
             ("is damaged: restore it, or make it anew with .recover of the sqlite3 shell".to_owned(), false)
         }
+        Some(ErrorCode::Unknown) => ("check the names of tables and columns, and the query".to_owned(), false),
         _ => (String::new(), false),
     };
     ConnectionError { place: database.place.clone(), message: sentence(&words(&error.to_string()), &advice), transient }

@@ -51,20 +51,15 @@ pub fn changed(system: System, table: &SourceTable, column: &str, from: Option<&
     );
     if let Some(from) = from {
         let column = quoted(system, column);
-        statement += &format!("\nWHERE muster_rows.{column} >= {} OR muster_rows.{column} IS NULL", literal(system, from));
+        statement +=
+            &format!("\nWHERE muster_rows.{column} >= {} OR muster_rows.{column} IS NULL", literal(system, from));
     }
     statement
 }
 
 /// One row: the largest watermark, whether it is a number, what the time is there (UTC), and whether the largest
 /// watermark is not below `since`.
-pub fn position(
-    system: System,
-    table: &SourceTable,
-    column: &str,
-    content: Content,
-    since: Option<&Bound>,
-) -> String {
+pub fn position(system: System, table: &SourceTable, column: &str, content: Content, since: Option<&Bound>) -> String {
     let largest = format!("max(muster_rows.{})", quoted(system, column));
     let is_number = match content {
         Content::Number => "1".to_owned(),
@@ -80,10 +75,7 @@ pub fn position(
         Some(since) => format!("CASE WHEN {largest} >= {} THEN 1 ELSE 0 END", literal(system, since)),
         None => "1".to_owned(),
     };
-    format!(
-        "SELECT {largest}, {is_number}, {now}, {has_grown} FROM (\n{}\n) AS muster_rows",
-        source(system, table)
-    )
+    format!("SELECT {largest}, {is_number}, {now}, {has_grown} FROM (\n{}\n) AS muster_rows", source(system, table))
 }
 
 /// A name, exactly as it is.

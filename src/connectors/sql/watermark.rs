@@ -54,7 +54,8 @@ impl Position {
             ChangesError::Expired(format!("no applied run has read the table {} whole yet", table.name))
         })?;
         if since.source != fingerprint(database, table, watermark) {
-            let why = format!("the table {} is read from elsewhere, or otherwise, than the last applied run did", table.name);
+            let why =
+                format!("the table {} is read from elsewhere, or otherwise, than the last applied run did", table.name);
             return Err(ChangesError::Expired(why));
         }
         let before = since.bound(0);

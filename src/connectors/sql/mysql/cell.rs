@@ -157,7 +157,11 @@ fn name(column: &mysql_async::Column) -> String {
         T::MYSQL_TYPE_STRING if is_binary => "binary",
         T::MYSQL_TYPE_STRING => "char",
         T::MYSQL_TYPE_TINY_BLOB | T::MYSQL_TYPE_BLOB | T::MYSQL_TYPE_MEDIUM_BLOB | T::MYSQL_TYPE_LONG_BLOB => {
-            if is_binary { "blob" } else { "text" }
+            if is_binary {
+                "blob"
+            } else {
+                "text"
+            }
         }
         other => return format!("{other:?}").trim_start_matches("MYSQL_TYPE_").to_ascii_lowercase(),
     };

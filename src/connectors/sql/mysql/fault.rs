@@ -30,9 +30,9 @@ pub fn explain(database: &Database, error: &Error) -> ConnectionError {
             "the server wants a way to sign in that is not known here ({}): give this user another",
             words(name)
         )),
-        Error::Driver(DriverError::MysqlOldPasswordDisabled | DriverError::CleartextPluginDisabled) => {
-            refuse("the server wants the password in a form that anybody can read: give this user another way to sign in")
-        }
+        Error::Driver(DriverError::MysqlOldPasswordDisabled | DriverError::CleartextPluginDisabled) => refuse(
+            "the server wants the password in a form that anybody can read: give this user another way to sign in",
+        ),
         Error::Driver(DriverError::Params(_) | DriverError::MixedParams) => {
             refuse("the query has a placeholder such as :name, and there is nothing to put there")
         }

@@ -28,12 +28,7 @@ pub(in crate::connectors::sql) static CONNECTION: &[Setting] = &[
         required: false,
         help: "A Unix socket instead of a host: PostgreSQL's folder, MySQL's file.",
     },
-    Setting {
-        name: "file",
-        value: SettingValue::Path,
-        required: false,
-        help: "The database file of SQLite.",
-    },
+    Setting { name: "file", value: SettingValue::Path, required: false, help: "The database file of SQLite." },
     Setting {
         name: "database",
         value: SettingValue::Text,
