@@ -31,7 +31,10 @@ impl Mariadb {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("source_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let server = Server::running();
-        server.execute("mysql", &format!("create database {name} character set utf8mb4; grant select on {name}.* to reader@localhost"));
+        server.execute(
+            "mysql",
+            &format!("create database {name} character set utf8mb4; grant select on {name}.* to reader@localhost"),
+        );
         let folder = &server.home.folder;
         Self { name, port: server.port, socket: server.socket(), ca_file: folder.join("ca.pem") }
     }
