@@ -14,7 +14,7 @@ pub fn words(text: &str) -> String {
     words.trim_end_matches('.').to_owned()
 }
 
-/// Where in a statement something is wrong: `line 2, character 15, near "frm people"`. `at` counts characters from 1.
+/// Where in a statement something is wrong: `line 2, character 15, near "of people"`. `at` counts characters from 1.
 pub fn near(statement: &str, at: usize) -> Option<String> {
     let before: String = statement.chars().take(at.checked_sub(1)?).collect();
     let rest: String = statement.chars().skip(at - 1).take_while(|c| *c != '\n').take(30).collect();
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn a_place_in_a_statement_has_line_and_character() {
-        assert_eq!(near("select *\nfrm péople", 10).as_deref(), Some("line 2, character 1, near \"frm péople\""));
+        assert_eq!(near("select *\nof péople", 10).as_deref(), Some("line 2, character 1, near \"of péople\""));
         assert_eq!(near("select", 0), None);
         assert_eq!(near("select", 7).as_deref(), Some("line 1, character 7, near \"\""));
     }

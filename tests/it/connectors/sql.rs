@@ -63,6 +63,20 @@ impl Source {
         }
     }
 
+    /// By TCP instead of the socket, with a password.
+    pub fn by_network(&self, tables: &str) -> Document {
+        let (system, port, name, user, password) = match self {
+            Self::Postgres(it) => ("postgresql", it.port, &it.name, "postgres", postgres::PASSWORD),
+            Self::Mariadb(it) => ("mariadb", it.port, &it.name, "reader", mariadb::PASSWORD),
+            Self::Sqlite(_) => unreachable!("a file is on no network"),
+        };
+        let text = format!(
+            "name = \"source\"\nkind = \"sql\"\nsystem = \"{system}\"\nhost = \"localhost\"\nport = {port}\n\
+             database = {name:?}\nuser = {user:?}\n{tables}"
+        );
+        Document::new(&text, password)
+    }
+
     /// The `[[connection]]` of a document, with these tables.
     pub fn document(&self, tables: &str) -> Document {
         let address = match self {

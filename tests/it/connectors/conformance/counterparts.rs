@@ -148,16 +148,19 @@ const SQL_TABLES: &str = "\
 [[table]]\nname = \"people\"\nquery = \"select id, name, note from people order by id\"\n\
 [[table]]\nname = \"nobody\"\ntable = \"nobody\"\n";
 
-/// Statements that make and fill the tables; a backslash is one in MySQL's texts as well.
-fn sql(people: &[Person], note: &str, doubled: bool) -> String {
+/// Statements that make and fill the tables. MySQL's texts know escapes, and its client has its own idea of line ends.
+fn sql(people: &[Person], note: &str, escaped: bool) -> String {
     let mut statements = String::new();
     for table in ["people", "nobody"] {
-        write!(statements, "create table {table} (id varchar(20) primary key, name varchar(200), note {note});\n")
+        writeln!(statements, "create table {table} (id varchar(20) primary key, name varchar(200), note {note});")
             .unwrap();
     }
     let quote = |text: &str| {
         let text = text.replace('\'', "''");
-        format!("'{}'", if doubled { text.replace('\\', "\\\\") } else { text })
+        format!(
+            "'{}'",
+            if escaped { text.replace('\\', "\\\\").replace('\r', "\\r").replace('\n', "\\n") } else { text }
+        )
     };
     for part in people.chunks(100) {
         let row = |one: &Person| format!("({}, {}, {})", quote(&one.id), quote(&one.name), quote(&one.note));

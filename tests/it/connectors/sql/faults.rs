@@ -1,8 +1,9 @@
 //! What is wrong is said with its place, and nothing is ever written.
 
 use super::{Document, Source};
-use crate::support::postgres::{PASSWORD, Postgres};
+use crate::support::postgres::Postgres;
 use crate::support::recorder::Recorder;
+use crate::support::relay::Relay;
 use muster::connectors::kind;
 use std::time::{Duration, Instant};
 
@@ -56,20 +57,24 @@ fn errors_name_what_is_wrong() {
     let cases: [(&Source, &str, &[&str]); 13] = [
         (
             &postgres,
-            "select *\nfrom peopel",
-            &["(SQLSTATE 42P01), line 2, character 6, near \"peopel\"", "check the name"],
+            "select *\nfrom persons_of_old",
+            &["(SQLSTATE 42P01), line 2, character 6, near \"persons_of_old\"", "check the name"],
         ),
-        (&postgres, "select nam from people", &["SQLSTATE 42703", "near \"nam from people\"", "name of the column"]),
-        (&postgres, "selekt 1", &["SQLSTATE 42601", "line 1, character 1", "check the query"]),
+        (
+            &postgres,
+            "select surname from people",
+            &["SQLSTATE 42703", "near \"surname from people\"", "name of the column"],
+        ),
+        (&postgres, "read 1", &["SQLSTATE 42601", "line 1, character 1", "check the query"]),
         (&postgres, "select id, id from people", &["columns 1 and 2 are both called \"id\"", "AS"]),
         (&postgres, "select name::integer as n from people", &["SQLSTATE 22P02", "0 rows read"]),
         (&postgres, "select $1::text as a", &["placeholder such as $1"]),
-        (&mariadb, "select * from peopel", &["error 1146, SQLSTATE 42S02", "check the name of the table"]),
-        (&mariadb, "select nam from people", &["error 1054", "name of the column"]),
-        (&mariadb, "selekt 1", &["error 1064", "check the query"]),
+        (&mariadb, "select * from persons_of_old", &["error 1146, SQLSTATE 42S02", "check the name of the table"]),
+        (&mariadb, "select surname from people", &["error 1054", "name of the column"]),
+        (&mariadb, "read 1", &["error 1064", "check the query"]),
         (&mariadb, "select ? as a", &["placeholder such as ?"]),
-        (&sqlite, "select * from peopel", &["no such table: peopel", "check the names"]),
-        (&sqlite, "select nam from people", &["no such column: nam, line 1, character 8", "check the names"]),
+        (&sqlite, "select * from persons_of_old", &["no such table: persons_of_old", "check the names"]),
+        (&sqlite, "select surname from people", &["no such column: surname, line 1, character 8", "check the names"]),
         (&sqlite, "select :a as a", &["placeholder"]),
     ];
     for (source, statement, wanted) in cases {
@@ -84,16 +89,8 @@ fn errors_name_what_is_wrong() {
 #[test]
 fn a_server_that_lets_nobody_in_says_why() {
     let [postgres, mariadb, _] = Source::all();
-    let Source::Postgres(it) = &postgres else { unreachable!() };
     let tables = "[[table]]\nname = \"people\"\ntable = \"people\"\n";
-    let by_network = Document::new(
-        &format!(
-            "name = \"source\"\nkind = \"sql\"\nsystem = \"postgresql\"\nhost = \"localhost\"\nport = {}\n\
-             database = {:?}\nuser = \"postgres\"\n{tables}",
-            it.port, it.name
-        ),
-        PASSWORD,
-    );
+    let by_network = postgres.by_network(tables);
     let cases = [
         (by_network.clone().password("wrong-canary"), "SQLSTATE 28P01", "check user and password", false),
         (by_network.clone().set("database", "nowhere"), "SQLSTATE 3D000", "check database", false),
@@ -176,6 +173,28 @@ fn a_session_that_is_ended_half_way_is_no_short_table() {
     let error = kind("sql").unwrap().export(&document.request(), &mut read).unwrap_err();
     assert!(error.transient && error.message.contains("The table was not read to its end"), "{error:?}");
     assert!(read.ends.is_empty());
+}
+
+#[test]
+fn a_way_that_breaks_may_be_whole_later() {
+    let [postgres, mariadb, _] = Source::all();
+    let rows = |series: &str| format!("create table people as select i as id, repeat('x', 1000) as name from {series}");
+    postgres.execute(&rows("generate_series(1, 5000) i"));
+    mariadb.execute(&rows("(select seq as i from seq_1_to_5000) n"));
+    for source in [&postgres, &mariadb] {
+        let port = match source {
+            Source::Postgres(it) => it.port,
+            Source::Mariadb(it) => it.port,
+            Source::Sqlite(_) => unreachable!("a file has no way to it"),
+        };
+        let relay = Relay::breaking_after(2_000_000, port);
+        let error =
+            source.by_network("[[table]]\nname = \"people\"\ntable = \"people\"\n").set("port", relay.port).failure();
+        assert!(error.transient && error.message.contains("the connection broke"), "{}: {error:?}", source.name());
+        let read: usize =
+            error.message.split(" rows read").next().unwrap().rsplit(' ').next().unwrap().parse().unwrap();
+        assert!((1000..2000).contains(&read), "{}: {error}", source.name());
+    }
 }
 
 #[test]

@@ -2,21 +2,13 @@
 
 use super::{Document, Source};
 use crate::support::directory::make_certificate;
-use crate::support::{mariadb, postgres};
 use muster::connectors::kind;
 use std::path::Path;
 
+const TABLES: &str = "[[table]]\nname = \"people\"\ntable = \"people\"\n";
+
 fn document(source: &Source, host: &str) -> Document {
-    let (system, port, name, user, password) = match source {
-        Source::Postgres(it) => ("postgresql", it.port, &it.name, "postgres", postgres::PASSWORD),
-        Source::Mariadb(it) => ("mariadb", it.port, &it.name, "reader", mariadb::PASSWORD),
-        Source::Sqlite(_) => unreachable!("a file has no TLS"),
-    };
-    let text = format!(
-        "name = \"source\"\nkind = \"sql\"\nsystem = \"{system}\"\nhost = \"{host}\"\nport = {port}\n\
-         database = \"{name}\"\nuser = \"{user}\"\n[[table]]\nname = \"people\"\ntable = \"people\"\n"
-    );
-    Document::new(&text, password)
+    source.by_network(TABLES).set("host", host)
 }
 
 #[test]
