@@ -5,7 +5,9 @@
 
 mod cli;
 mod connectors {
+    mod conformance;
     mod ldap;
+    pub mod sql;
 }
 mod jobs;
 mod pages;

@@ -17,6 +17,7 @@ mod proof;
 mod replay;
 mod revert;
 mod several_sources;
+mod sql_source;
 mod stored;
 mod update_expressions;
 mod withheld;
