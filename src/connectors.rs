@@ -5,7 +5,11 @@
 //! blocking code; a kind that needs an async runtime makes its own.
 
 pub mod files;
+pub mod http;
 pub mod ldap;
+pub mod rest;
+pub mod scim;
+mod tls;
 
 pub use crate::model::extraction::SourceEnd;
 
@@ -17,7 +21,7 @@ use serde_json::Value;
 use std::path::PathBuf;
 
 /// Every kind there is. A new one: one file and its line here.
-pub static KINDS: &[&dyn ConnectionKind] = &[&files::Files, &ldap::Ldap];
+pub static KINDS: &[&dyn ConnectionKind] = &[&files::Files, &ldap::Ldap, &rest::Rest, &scim::Scim];
 
 /// The kind of that name.
 pub fn kind(name: &str) -> Option<&'static dyn ConnectionKind> {
@@ -26,7 +30,7 @@ pub fn kind(name: &str) -> Option<&'static dyn ConnectionKind> {
 
 /// A way to reach and read a kind of system.
 pub trait ConnectionKind: Sync {
-    /// The word in documents: `files`, `ldap`.
+    /// The word in documents: `files`, `ldap`, `rest`, `scim`.
     fn name(&self) -> &'static str;
 
     /// The keys of `[[connection]]`, declared once: they drive document, form, validation and masking.

@@ -6,6 +6,8 @@
 mod cli;
 mod connectors {
     mod ldap;
+    mod rest;
+    mod scim;
 }
 mod jobs;
 mod pages;

@@ -87,7 +87,7 @@ fn libraries_stay_behind_their_fences() {
         ("ldap3", &["connectors/ldap"], "directories are read in connectors/ldap"),
         ("object_store", &["store"], "where extractions lie is known to store alone"),
         ("lettre", &["jobs/announcing/mail"], "mail is written and sent in one place"),
-        ("reqwest", &["jobs/announcing/webhook", "jobs/announcing/address"], "requests leave the house in one place"),
+        ("reqwest", &["jobs/announcing/webhook", "connectors/http"], "requests leave the house in two places"),
         ("cel", &["values/expression"], "expressions are evaluated in values/expression"),
         ("argon2", &["web/password"], "passwords are hashed in one place"),
     ];
