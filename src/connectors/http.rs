@@ -127,7 +127,16 @@ impl Client {
             Some((name, value)) => request.header(name, value.clone()),
             None => request,
         };
-        request.send().await.map_err(|error| judge_failure(&error, self, &place(url)))
+        let again = request.try_clone();
+        let failed = match request.send().await {
+            Ok(response) => return Ok(response),
+            Err(error) => error,
+        };
+        // A connection that was kept, and that the service has closed meanwhile: asking again does no harm.
+        match again.filter(|_| !failed.is_timeout() && !failed.is_connect()) {
+            Some(again) => again.send().await.map_err(|error| judge_failure(&error, self, &place(url))),
+            None => Err(judge_failure(&failed, self, &place(url))),
+        }
     }
 
     async fn read(&self, mut response: Response, place: &str) -> Result<Answer, ConnectionError> {

@@ -102,6 +102,30 @@ fn libraries_stay_behind_their_fences() {
 }
 
 #[test]
+fn kinds_of_connections_never_see_each_other() {
+    let sources = sources();
+    let kind = |source: &Source| {
+        let name = source.path.strip_prefix("connectors/")?.strip_suffix(".rs")?;
+        source.code.contains("impl ConnectionKind for").then(|| name.to_owned())
+    };
+    let kinds: Vec<String> = sources.iter().filter_map(kind).collect();
+    assert!(kinds.len() >= 4, "{kinds:?}");
+    let mut wrong = Vec::new();
+    for own in &kinds {
+        for source in sources.iter().filter(|source| source.is_below(&[&format!("connectors/{own}")])) {
+            let others = kinds.iter().filter(|other| *other != own);
+            let sees = |other: &&String| {
+                let from_above =
+                    source.path == format!("connectors/{own}.rs") && source.code.contains(&format!("super::{other}::"));
+                from_above || source.code.contains(&format!("connectors::{other}::"))
+            };
+            wrong.extend(others.filter(sees).map(|other| format!("src/{} sees the kind {other}", source.path)));
+        }
+    }
+    assert_rule(&wrong, "kinds of connections never import each other; what two need is no kind (connectors/http)");
+}
+
+#[test]
 fn whoever_writes_to_resources_outside_of_a_run_says_so() {
     let writes = |code: &str| {
         ["update", "delete from", "insert into"].iter().any(|verb| {

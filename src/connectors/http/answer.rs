@@ -124,10 +124,7 @@ pub(super) fn judge_failure(error: &reqwest::Error, client: &Client, place: &str
         if let Some(refused) = next.downcast_ref::<Refused>() {
             return ConnectionError::permanent(place, refused.to_string());
         }
-        // An io::Error hands on what stands behind its own cause.
-        let inner = next.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let tls = inner.and_then(|inner| inner.downcast_ref()).or_else(|| next.downcast_ref::<rustls::Error>());
-        if let Some(tls) = tls {
+        if let Some(tls) = of_tls(next) {
             return ConnectionError::permanent(place, tls::explain(tls, host, "url"));
         }
         innermost = next.to_string();
@@ -142,6 +139,14 @@ pub(super) fn judge_failure(error: &reqwest::Error, client: &Client, place: &str
         (false, false) => format!("the connection broke before the answer was complete: {innermost}"),
     };
     ConnectionError::transient(place, message)
+}
+
+/// An io::Error may wrap another, and hands on only what stands behind that.
+fn of_tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    match error.downcast_ref::<std::io::Error>() {
+        Some(wrapper) => of_tls(wrapper.get_ref()?),
+        None => error.downcast_ref(),
+    }
 }
 
 #[cfg(test)]

@@ -39,8 +39,12 @@ impl<'a> Json<'a> {
             message: format!("the byte at {} is no UTF-8", error.valid_up_to()),
             is_cut_off: error.error_len().is_none(),
         })?;
-        serde_json::from_str::<IgnoredAny>(text)
-            .map_err(|error| JsonFault { message: error.to_string(), is_cut_off: error.is_eof() })?;
+        serde_json::from_str::<IgnoredAny>(text).map_err(|error| {
+            // A number that ends after its sign or point is only found wrong at the very end.
+            let (lines, last) = (text.lines().count(), text.lines().last().map_or(0, str::len));
+            let is_at_end = error.line() >= lines && error.column() >= last;
+            JsonFault { message: error.to_string(), is_cut_off: error.is_eof() || is_at_end }
+        })?;
         Ok(Self(text.trim_matches(is_space)))
     }
 

@@ -82,7 +82,7 @@ impl Document {
     #[track_caller]
     pub fn fails_with(&self, words: &[&str]) -> ConnectionError {
         let error = self.export().err().expect("the export fails");
-        let all = format!("{error:?}");
+        let all = format!("{error} {error:?}");
         for word in words {
             assert!(all.contains(word), "{word:?} in {error}");
         }

@@ -97,7 +97,8 @@ fn converse(
 /// A whole answer.
 pub fn answer(status: &str, headers: &[(&str, &str)], body: &str) -> Reply {
     let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    Reply::Bytes(format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes())
+    let head = format!("HTTP/1.1 {status}\r\n{headers}Connection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+    Reply::Bytes((head + body).into_bytes())
 }
 
 /// JSON with status 200.
