@@ -9,6 +9,7 @@ USERS ?= 100000
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PROGRAM := $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/muster
 AXE := $(TARGET)/axe/node_modules/axe-core/axe.min.js
+SCIM := $(TARGET)/scim/scim2_server/service.py
 
 .PHONY: help run test bench lint docs clean
 
@@ -24,9 +25,9 @@ run:
 	$(CARGO) build --locked --profile $(PROFILE) --bin muster
 	@exec $(PROGRAM) demo
 
-test: $(AXE)
+test: $(AXE) $(SCIM)
 	@.ci/needs test
-	AXE_CORE=$(abspath $(AXE)) $(CARGO) test --locked --no-fail-fast
+	AXE_CORE=$(abspath $(AXE)) SCIM_SERVER=$(abspath $(TARGET)/scim) $(CARGO) test --locked --no-fail-fast
 
 bench:
 	@.ci/needs bench
@@ -49,3 +50,8 @@ clean:
 $(AXE):
 	@.ci/needs npm
 	npm install --prefix $(TARGET)/axe --no-save --no-audit --no-fund --ignore-scripts axe-core@4
+
+# The service that SCIM is read from; the extra is for paging by cursor.
+$(SCIM):
+	@.ci/needs pip
+	python3 -m pip install --quiet --disable-pip-version-check --only-binary :all: --target $(TARGET)/scim 'scim2-server[cursor]==0.8.*'

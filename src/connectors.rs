@@ -5,8 +5,12 @@
 //! blocking code; a kind that needs an async runtime makes its own.
 
 pub mod files;
+pub mod http;
 pub mod ldap;
+pub mod rest;
+pub mod scim;
 pub mod sql;
+mod tls;
 
 pub use crate::model::extraction::SourceEnd;
 
@@ -18,7 +22,8 @@ use serde_json::Value;
 use std::path::PathBuf;
 
 /// Every kind there is. A new one: one file and its line here.
-pub static KINDS: &[&dyn ConnectionKind] = &[&files::Files, &ldap::Ldap, &sql::Sql];
+pub static KINDS: &[&dyn ConnectionKind] =
+    &[&files::Files, &ldap::Ldap, &rest::Rest, &scim::Scim, &sql::Sql];
 
 /// The kind of that name.
 pub fn kind(name: &str) -> Option<&'static dyn ConnectionKind> {
@@ -27,7 +32,7 @@ pub fn kind(name: &str) -> Option<&'static dyn ConnectionKind> {
 
 /// A way to reach and read a kind of system.
 pub trait ConnectionKind: Sync {
-    /// The word in documents: `files`, `ldap`, `sql`.
+    /// The word in documents: `files`, `ldap`, `rest`, `scim`, `sql`.
     fn name(&self) -> &'static str;
 
     /// The keys of `[[connection]]`, declared once: they drive document, form, validation and masking.

@@ -4,7 +4,6 @@
 //! [`spread`] makes a delivery of it for each recipient, as the settings of then say; [`send_due`] sends those, again
 //! and again until they arrive or have failed. All of it is safe from several servers at once.
 
-mod address;
 mod mail;
 mod message;
 mod webhook;

@@ -7,6 +7,8 @@ mod cli;
 mod connectors {
     mod conformance;
     mod ldap;
+    mod rest;
+    mod scim;
     pub mod sql;
 }
 mod jobs;

@@ -90,7 +90,7 @@ fn libraries_stay_behind_their_fences() {
         ("rusqlite", &["connectors/sql/sqlite"], "SQLite is read in connectors/sql/sqlite"),
         ("object_store", &["store"], "where extractions lie is known to store alone"),
         ("lettre", &["jobs/announcing/mail"], "mail is written and sent in one place"),
-        ("reqwest", &["jobs/announcing/webhook", "jobs/announcing/address"], "requests leave the house in one place"),
+        ("reqwest", &["jobs/announcing/webhook", "connectors/http"], "requests leave the house in two places"),
         ("cel", &["values/expression"], "expressions are evaluated in values/expression"),
         ("argon2", &["web/password"], "passwords are hashed in one place"),
     ];
@@ -102,6 +102,30 @@ fn libraries_stay_behind_their_fences() {
             .collect();
         assert_rule(&wrong, rule);
     }
+}
+
+#[test]
+fn kinds_of_connections_never_see_each_other() {
+    let sources = sources();
+    let kind = |source: &Source| {
+        let name = source.path.strip_prefix("connectors/")?.strip_suffix(".rs")?;
+        source.code.contains("impl ConnectionKind for").then(|| name.to_owned())
+    };
+    let kinds: Vec<String> = sources.iter().filter_map(kind).collect();
+    assert!(kinds.len() >= 4, "{kinds:?}");
+    let mut wrong = Vec::new();
+    for own in &kinds {
+        for source in sources.iter().filter(|source| source.is_below(&[&format!("connectors/{own}")])) {
+            let others = kinds.iter().filter(|other| *other != own);
+            let sees = |other: &&String| {
+                let from_above =
+                    source.path == format!("connectors/{own}.rs") && source.code.contains(&format!("super::{other}::"));
+                from_above || source.code.contains(&format!("connectors::{other}::"))
+            };
+            wrong.extend(others.filter(sees).map(|other| format!("src/{} sees the kind {other}", source.path)));
+        }
+    }
+    assert_rule(&wrong, "kinds of connections never import each other; what two need is no kind (connectors/http)");
 }
 
 #[test]

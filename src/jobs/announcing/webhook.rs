@@ -2,7 +2,7 @@
 //! HMAC-SHA256 under a shared secret. Redirects are not followed, and answers are not read beyond their status.
 
 use super::Fault;
-use super::address::{Allowed, Refused, is_refused};
+use crate::connectors::http::address::{Allowed, Refused, refused_literal};
 use crate::model::delivery::{Delivery, TEST};
 use crate::model::settings::SecretReference;
 use base64::Engine;
@@ -17,7 +17,7 @@ use sha2::Sha256;
 use std::error::Error;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
-use url::{Host, Url};
+use url::Url;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// Shorter than the patience for a delivery, so that the reason is told.
@@ -35,13 +35,8 @@ pub(super) async fn send(
 ) -> Result<(), Fault> {
     let key = key(secret).map_err(Fault::passing)?;
     let url = Url::parse(url).map_err(|error| Fault::hopeless(format!("the address can't be read: {error}")))?;
-    let literal = match url.host() {
-        Some(Host::Ipv4(address)) => Some(address.into()),
-        Some(Host::Ipv6(address)) => Some(address.into()),
-        _ => None,
-    };
-    if !allow_link_local && literal.is_some_and(is_refused) {
-        return Err(Fault::hopeless(Refused::new(url.host_str().unwrap_or_default()).to_string()));
+    if let Some(refused) = refused_literal(&url).filter(|_| !allow_link_local) {
+        return Err(Fault::hopeless(refused.to_string()));
     }
     let id = format!("msg_{}", delivery.message_id.simple());
     let timestamp = now.timestamp().to_string();

@@ -5,6 +5,7 @@ pub mod database;
 pub mod directory;
 pub mod documents;
 pub mod feed;
+pub mod json_directory;
 pub mod mail;
 pub mod mariadb;
 pub mod mill;
@@ -15,9 +16,11 @@ pub mod receiver;
 pub mod recorder;
 pub mod relay;
 pub mod responder;
+pub mod scim;
 pub mod server;
 pub mod site;
 pub mod town;
+pub mod web_responder;
 pub mod works;
 
 /// Says by which means TLS is spoken in this process: no web client is made without, though none here needs it.

@@ -28,6 +28,20 @@ pub struct Recorded {
 }
 
 impl Recorder {
+    /// The rows of a table.
+    #[track_caller]
+    pub fn rows(&self, table: &str) -> &[Vec<String>] {
+        &self.tables[table].rows
+    }
+
+    /// A column of a table.
+    #[track_caller]
+    pub fn column(&self, table: &str, column: &str) -> Vec<&str> {
+        let Recorded { header, rows } = &self.tables[table];
+        let place = header.iter().position(|name| name == column).unwrap_or_else(|| panic!("{column} in {header:?}"));
+        rows.iter().map(|row| row[place].as_str()).collect()
+    }
+
     /// The rows of a table, each with `|` between its values.
     pub fn lines(&self, table: &str) -> Vec<String> {
         self.tables[table].rows.iter().map(|row| row.join("|").replace('\u{1f}', "+")).collect()

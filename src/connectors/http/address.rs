@@ -1,8 +1,9 @@
-//! Where a webhook may not go: link-local addresses and those at which clouds tell a machine its secrets. Names are
+//! Where a request may not go: link-local addresses and those at which clouds tell a machine its secrets. Names are
 //! resolved once, and the connection goes to what was looked at, so that a name can't change its mind in between.
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use url::{Host, Url};
 
 /// Metadata services that are not link-local (AWS by IPv6, Alibaba Cloud, Oracle Cloud).
 const METADATA: [IpAddr; 3] = [
@@ -12,13 +13,23 @@ const METADATA: [IpAddr; 3] = [
 ];
 
 /// Whether requests to that address are refused.
-pub(super) fn is_refused(address: IpAddr) -> bool {
+pub fn is_refused(address: IpAddr) -> bool {
     let address = embedded(address);
     let special = match address {
         IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast() || v4.is_multicast(),
         IpAddr::V6(v6) => v6.is_unicast_link_local() || v6.is_multicast(),
     };
     special || METADATA.contains(&address)
+}
+
+/// The refusal of an address whose host is written as a refused number.
+pub fn refused_literal(url: &Url) -> Option<Refused> {
+    let literal = match url.host()? {
+        Host::Ipv4(address) => IpAddr::V4(address),
+        Host::Ipv6(address) => IpAddr::V6(address),
+        Host::Domain(_) => return None,
+    };
+    is_refused(literal).then(|| Refused::new(url.host_str().unwrap_or_default()))
 }
 
 /// The IPv4 address that an IPv6 one stands for (mapped, or NAT64), or the address itself.
@@ -35,15 +46,16 @@ fn embedded(address: IpAddr) -> IpAddr {
 }
 
 /// Resolves names to addresses that are allowed.
-pub(super) struct Allowed;
+pub struct Allowed;
 
 /// A name leads only to refused addresses.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct Refused(String);
+pub struct Refused(String);
 
 impl Refused {
-    pub(super) fn new(host: &str) -> Self {
+    /// The refusal of that host.
+    pub fn new(host: &str) -> Self {
         Self(format!("{host} is a link-local or metadata address; set allow_link_local = true if that is meant"))
     }
 }

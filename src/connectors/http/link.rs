@@ -1,0 +1,56 @@
+//! The Link header (RFC 8288), by which some services say where the next page is.
+
+use reqwest::header::{HeaderMap, LINK};
+
+/// Whether there is one.
+pub fn is_there(headers: &HeaderMap) -> bool {
+    headers.contains_key(LINK)
+}
+
+/// The target of `rel="next"` (RFC 8288).
+pub fn next(headers: &HeaderMap) -> Option<String> {
+    let lines = headers.get_all(LINK).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(links).find_map(|(target, parameters)| {
+        let is_next = parameters.split(';').any(|parameter| {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            let mut relations = value.trim().trim_matches('"').split_ascii_whitespace();
+            name.trim().eq_ignore_ascii_case("rel") && relations.any(|relation| relation.eq_ignore_ascii_case("next"))
+        });
+        is_next.then(|| target.to_owned())
+    })
+}
+
+/// Each link's target, and what is said of it.
+fn links(line: &str) -> Vec<(&str, &str)> {
+    let mut found = Vec::new();
+    let mut rest = line;
+    while let Some((target, after)) = rest.split_once('<').and_then(|(_, rest)| rest.split_once('>')) {
+        let mut quoted = false;
+        let end = after.find(|c| {
+            quoted ^= c == '"';
+            c == ',' && !quoted
+        });
+        let (parameters, others) = after.split_at(end.unwrap_or(after.len()));
+        found.push((target, parameters));
+        rest = others;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reqwest::header::HeaderValue;
+
+    #[test]
+    fn the_next_link_is_found_among_others() {
+        let of = |line: &'static str| next(&[(LINK, HeaderValue::from_static(line))].into_iter().collect());
+        assert_eq!(
+            of("</a?p=1>; rel=\"prev\", </a?p=3,4>; title=\"x, y\"; rel=\"last next\""),
+            Some("/a?p=3,4".into())
+        );
+        assert_eq!(of("<b>;REL=next"), Some("b".into()));
+        assert_eq!(of("<b>; rel=nextest"), None);
+        assert_eq!(of("nothing"), None);
+    }
+}

@@ -1,0 +1,171 @@
+//! What changed since the last applied run: resources with a newer `meta.lastModified`, and the proof that none is gone.
+//!
+//! SCIM can't tell which resources were deleted. So the ids of all resources are read as well, and the sum of their
+//! digests is held against the one that was there before: if it is that plus the resources that were created since, none
+//! is gone, and none has come in otherwise. If not, everything has to be read to know which.
+
+use super::list::{List, Question, known_by};
+use super::service::Abilities;
+use super::settings::ResourceTable;
+use super::{ask, note_modified};
+use crate::connectors::http::Client;
+use crate::connectors::http::watermark::Watermark;
+use crate::connectors::{Changes, ChangesError, ConnectionError, Extraction};
+use crate::values::digest::Digest;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::time::Instant;
+
+/// How much earlier is read again, in seconds: services may show changes a little later than they date them.
+const OVERLAP: u32 = 300;
+
+/// The cursor of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// What was read: another address, resource or filter is another source.
+    source: String,
+    /// The newest `meta.lastModified` that was seen.
+    modified: String,
+    /// Where to read on from: earlier by as long as the reading took, since what was read first may have changed
+    /// meanwhile, and by what services show late.
+    from: String,
+    /// How many resources there were.
+    count: u64,
+    /// The sum of the digests of what they are known by, in hexadecimal.
+    known: String,
+    /// What they are known by, beside their ids.
+    by: Vec<String>,
+}
+
+impl Position {
+    /// Where a list stands that was read to its end; `None`: it can't tell when its resources changed.
+    pub fn of(
+        client: &Client,
+        table: &ResourceTable,
+        list: &List<'_>,
+        modified: Option<Watermark>,
+        began: Instant,
+    ) -> Option<Value> {
+        let (reading, modified) = (list.reading(), modified?);
+        let took = u32::try_from(began.elapsed().as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+        let position = Self {
+            source: source(client, table),
+            modified: modified.to_string(),
+            from: modified.minus(took.saturating_add(OVERLAP)).to_string(),
+            count: reading.records(),
+            known: format!("{:032x}", reading.set().0),
+            by: keys(table),
+        };
+        serde_json::to_value(position).ok()
+    }
+
+    fn known(&self) -> Option<Digest> {
+        u128::from_str_radix(&self.known, 16).ok().map(Digest)
+    }
+}
+
+fn source(client: &Client, table: &ResourceTable) -> String {
+    format!("{} {}", client.service().below(&table.resource), table.filter.as_deref().unwrap_or_default())
+}
+
+/// Columns that documents take for keys. A resource whose key changes is another record: the old one is gone.
+pub fn keys(table: &ResourceTable) -> Vec<String> {
+    // The display name of a group is what it is called; that of a user changes with the person.
+    let is_users = table.resource.rsplit('/').next().is_some_and(|last| last.eq_ignore_ascii_case("users"));
+    let keys = ["userName", "externalId", "displayName"].into_iter().filter(|key| !(is_users && *key == "displayName"));
+    let mapped = |key: &&str| table.columns.iter().any(|column| column.eq_ignore_ascii_case(key));
+    keys.filter(mapped).map(str::to_owned).collect()
+}
+
+/// Writes what changed since `since`.
+pub async fn export(
+    client: &Client,
+    abilities: &Abilities,
+    table: &ResourceTable,
+    page_size: u64,
+    since: Option<&Value>,
+    extraction: &mut dyn Extraction,
+) -> Result<(), ChangesError> {
+    let expired = |why: String| ChangesError::Expired(format!("{}: {why}", table.resource));
+    let since = since.and_then(|since| serde_json::from_value::<Position>(since.clone()).ok());
+    let Some(since) = since else {
+        return Err(expired("no applied run has read it whole with meta.lastModified yet".to_owned()));
+    };
+    let known = (Watermark::parse(&since.modified), Watermark::parse(&since.from), since.known());
+    let (Some(modified), Some(from), Some(before)) = known else {
+        return Err(expired("where it stood can't be read".to_owned()));
+    };
+    if since.source != source(client, table) || since.by != keys(table) {
+        return Err(expired("its address, filter or keys are others than in the last applied run".to_owned()));
+    }
+    if !abilities.filter {
+        return Err(expired("the service does not say that it can filter, so it can't tell what changed".to_owned()));
+    }
+
+    let began = Instant::now();
+    let mut shape = table.shape()?;
+    let header = shape.header();
+    let changes = Changes { columns: &header, command_column: "command" };
+    extraction.begin_changes(&table.name, &table.source_file(), &changes)?;
+    let mut question = ask(abilities, table, page_size);
+    question.filter = Some(with(&table.filter, &format!("meta.lastModified ge \"{from}\"")));
+    let mut list = List::new(client, table, question);
+    let (mut newest, mut created, mut new) = (Some(modified), Digest::ZERO, 0);
+    list.all(&mut |resource| {
+        note_modified(&mut newest, resource);
+        if is_created_since(resource, modified) {
+            let known = known_by(resource, &since.by);
+            // Those that the overlap shows again were counted the last time; who is which shows in the sum.
+            created += known.map_err(|why| ConnectionError::permanent(&table.name, why))?;
+            new += 1;
+        }
+        let row = shape.row(resource).map_err(|why| ConnectionError::permanent(&table.name, why))?;
+        shape.write(row, Some("update"), extraction)
+    })
+    .await?;
+
+    let mut question = Question { filter: table.filter.clone(), ..ask(abilities, table, page_size) };
+    question.attributes = std::iter::once("id".to_owned()).chain(since.by.iter().cloned()).collect();
+    let mut all = List::new(client, table, question);
+    loop {
+        let more = all.page(&mut |_| Ok(())).await?;
+        let expected = since.count + new;
+        if let Some(total) = all.reading().total().filter(|total| *total != expected) {
+            let message = format!(
+                "there are {total} resources where {expected} are expected ({} before, {new} created): which are gone \
+                 or came in can only be known by reading all",
+                since.count
+            );
+            return Err(expired(message));
+        }
+        if !more {
+            break;
+        }
+    }
+    if all.reading().set() != before + created {
+        return Err(expired(
+            "resources are gone, came in, or have other keys: which can only be known by reading all".to_owned(),
+        ));
+    }
+    let mut end = list.end();
+    end.words = format!("{}; {} ids read, none is gone", end.words, all.reading().records());
+    end.figures.insert("ids".to_owned(), all.reading().records().into());
+    extraction.end(end)?;
+    if let Some(position) = Position::of(client, table, &all, newest, began) {
+        extraction.cursor(position);
+    }
+    Ok(())
+}
+
+fn with(filter: &Option<String>, condition: &str) -> String {
+    match filter {
+        Some(filter) => format!("({filter}) and {condition}"),
+        None => condition.to_owned(),
+    }
+}
+
+/// Whether it was not there when the newest change was made that had been seen.
+fn is_created_since(resource: crate::connectors::http::json::Json<'_>, modified: Watermark) -> bool {
+    let created = resource.get("meta", true).and_then(|meta| meta.get("created", true)?.as_text());
+    created.and_then(|created| Watermark::parse(&created)).is_some_and(|created| created > modified)
+}
