@@ -8,28 +8,35 @@
 //! server ── transport (TCP, StartTLS, TLS; every message checked by wire) ── ldap3 ── session ── search ── entry ── row
 //! ```
 
+mod changes;
 mod dn;
 mod entry;
 mod inspect;
 mod outcome;
 mod range;
+mod root;
 mod row;
 mod schema;
 mod search;
 mod session;
 mod settings;
+mod sync;
 mod transport;
 mod unasked;
 mod wire;
 
 use super::{
-    ConnectionError, ConnectionKind, ConnectionRequest, Extraction, Finding, Setting, SettingValue, TableSchema,
+    ChangesError, ConnectionError, ConnectionKind, ConnectionRequest, Cursors, Extraction, Finding, Setting,
+    SettingValue, TableSchema,
 };
+use crate::model::connection::{ConnectionDefinition, TableDefinition};
+use changes::Stand;
+use root::RootDse;
 use row::RowShape;
 use schema::Schema;
 use search::PagedSearch;
 use session::Session;
-use settings::{DirectorySettings, SearchTable};
+use settings::{DirectorySettings, SearchTable, Wish};
 use unasked::Unasked;
 
 /// LDAP directories.
@@ -111,6 +118,13 @@ static TABLE_SETTINGS: &[Setting] = &[
         required: false,
         help: "Attributes that hold bytes, beside well-known ones such as jpegPhoto and objectGUID: read as base64.",
     },
+    Setting {
+        name: "changes",
+        value: SettingValue::Choice(&["auto", "syncrepl", "timestamp", "none"]),
+        required: false,
+        help: "How incremental runs find out what changed: the best that the server offers (auto, if not given), one of \
+               syncrepl and timestamp, or not at all (none).",
+    },
 ];
 
 impl ConnectionKind for Ldap {
@@ -144,10 +158,24 @@ impl ConnectionKind for Ldap {
         let settings = DirectorySettings::new(connection)?;
         block_on(export(&settings, extraction))
     }
+
+    fn tells_changes(&self, _: &ConnectionDefinition, table: &TableDefinition) -> bool {
+        Wish::of(&table.settings) != Wish::None
+    }
+
+    fn changes(
+        &self,
+        connection: &ConnectionRequest,
+        since: &Cursors,
+        extraction: &mut dyn Extraction,
+    ) -> Result<(), ChangesError> {
+        let settings = DirectorySettings::new(connection)?;
+        block_on(export_changes(&settings, since, extraction))
+    }
 }
 
 /// Runs on a runtime of its own. A name lookup that hangs is left behind, not waited for.
-fn block_on<T>(work: impl Future<Output = Result<T, ConnectionError>>) -> Result<T, ConnectionError> {
+fn block_on<T, E: From<ConnectionError>>(work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -159,19 +187,49 @@ fn block_on<T>(work: impl Future<Output = Result<T, ConnectionError>>) -> Result
 
 async fn export(settings: &DirectorySettings, extraction: &mut dyn Extraction) -> Result<(), ConnectionError> {
     let session = Session::open(settings).await?;
+    let root = root(settings, &session).await?;
     for table in &settings.tables {
-        export_table(settings, &session, table, extraction).await?;
+        export_table(settings, &session, &root, table, extraction).await?;
     }
     session.close().await;
     Ok(())
 }
 
+async fn export_changes(
+    settings: &DirectorySettings,
+    since: &Cursors,
+    extraction: &mut dyn Extraction,
+) -> Result<(), ChangesError> {
+    let session = Session::open_first(settings, changes::server_of(since).as_deref()).await?;
+    let root = root(settings, &session).await?;
+    for table in &settings.tables {
+        match table.changes {
+            Wish::None => export_table(settings, &session, &root, table, extraction).await?,
+            _ => changes::export(settings, &session, &root, table, since.get(&table.name), extraction).await?,
+        }
+    }
+    session.close().await;
+    Ok(())
+}
+
+/// What the server is, where that matters.
+async fn root(settings: &DirectorySettings, session: &Session) -> Result<RootDse, ConnectionError> {
+    match settings.tables.iter().any(|table| table.changes != Wish::None) {
+        true => RootDse::read(session).await,
+        false => Ok(RootDse::default()),
+    }
+}
+
 async fn export_table(
     settings: &DirectorySettings,
     session: &Session,
+    root: &RootDse,
     table: &SearchTable,
     extraction: &mut dyn Extraction,
 ) -> Result<(), ConnectionError> {
+    // Before the table is read: what changes meanwhile is told again, rather than missed.
+    let Stand { table, cursor, .. } = changes::stand(session, root, table).await?;
+    let table = &table;
     let shape = RowShape::new(table);
     extraction.begin(&table.name, &table.source_file(), &shape.header())?;
     let mut search = PagedSearch::new(session.clone(), table, settings.page_size);
@@ -187,5 +245,9 @@ async fn export_table(
             return Err(search.refuse(&message));
         }
     }
-    extraction.end(search.end())
+    extraction.end(search.end())?;
+    if let Some(cursor) = cursor {
+        extraction.cursor(cursor);
+    }
+    Ok(())
 }

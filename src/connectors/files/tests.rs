@@ -78,6 +78,7 @@ fn request(folder: &Path, file: &str, mut settings: Value) -> ConnectionRequest 
         uploads: BTreeMap::new(),
         mapped_columns: BTreeMap::new(),
         pair_columns: BTreeMap::new(),
+        key_columns: BTreeMap::new(),
     }
 }
 

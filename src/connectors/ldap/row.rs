@@ -89,6 +89,16 @@ pub struct Row {
     values: Vec<Vec<Vec<u8>>>,
 }
 
+impl Row {
+    /// About how much memory it takes.
+    pub fn bytes(&self) -> usize {
+        const EACH: usize = size_of::<Vec<u8>>();
+        let values =
+            self.values.iter().map(|values| values.iter().map(|value| value.len() + EACH).sum::<usize>() + EACH);
+        self.dn.len() + values.sum::<usize>()
+    }
+}
+
 /// Why an entry can't be a row.
 #[derive(Debug, thiserror::Error)]
 pub enum RowFault {
@@ -218,24 +228,43 @@ impl RowShape {
         Ok(())
     }
 
-    /// Writes the row and its pairs. An entry without a key has no pairs: its row is rejected for the same reason.
+    /// Writes the row and its pairs.
     pub fn write(&self, row: Row, extraction: &mut dyn Extraction) -> Result<(), ConnectionError> {
-        let Row { mut values, .. } = row;
+        self.write_pairs(&row, extraction)?;
+        let cells = self.columns.iter().zip(row.values).filter(|(column, _)| column.in_table);
+        let cells: Vec<Vec<u8>> = cells.map(|(_, values)| joined(values)).collect();
+        extraction.row(None, &mut cells.iter().map(Vec::as_slice))
+    }
+
+    /// Writes the row as one that is new or changed, and its pairs behind it.
+    pub fn write_change(&self, row: Row, extraction: &mut dyn Extraction) -> Result<(), ConnectionError> {
+        let cells = self.table_cells(&row);
+        extraction.change("update", None, None, &mut cells.iter().map(Vec::as_slice))?;
+        self.write_pairs(&row, extraction)
+    }
+
+    /// An entry without a key has no pairs: its row is rejected for the same reason.
+    fn write_pairs(&self, row: &Row, extraction: &mut dyn Extraction) -> Result<(), ConnectionError> {
         for pair in &self.pairs {
-            let Some(key) = values[pair.key].first() else { continue };
+            let Some(key) = row.values[pair.key].first() else { continue };
             let columns = [self.attribute(pair.key), self.attribute(pair.column)];
-            for value in values[pair.column].iter().flat_map(|value| pair.parts(value)) {
+            for value in row.values[pair.column].iter().flat_map(|value| pair.parts(value)) {
                 extraction.pair(&pair.table, columns, None, [key, value])?;
             }
         }
-        let cells: Vec<Vec<u8>> = self
-            .columns
-            .iter()
-            .zip(&mut values)
-            .filter(|(column, _)| column.in_table)
-            .map(|(_, values)| joined(std::mem::take(values)))
-            .collect();
-        extraction.row(None, &mut cells.iter().map(Vec::as_slice))
+        Ok(())
+    }
+
+    /// The cells of the table itself.
+    pub fn table_cells(&self, row: &Row) -> Vec<Vec<u8>> {
+        let cells = self.columns.iter().zip(&row.values).filter(|(column, _)| column.in_table);
+        cells.map(|(_, values)| joined(values.clone())).collect()
+    }
+
+    /// The first value of an attribute, in the form in which it leaves.
+    pub fn cell<'r>(&self, row: &'r Row, attribute: &str) -> Option<&'r [u8]> {
+        let column = self.column(attribute)?;
+        row.values[column].first().map(Vec::as_slice)
     }
 
     /// The row as it would stand in one table, for people to look at.

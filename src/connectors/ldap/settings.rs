@@ -1,5 +1,6 @@
 //! What a document says about a directory, checked before anything is connected.
 
+use super::changes::Mechanism;
 use crate::connectors::{ConnectionError, ConnectionRequest, PairColumn};
 use crate::secret::Secret;
 use ldap3::Scope;
@@ -68,6 +69,7 @@ pub struct Credentials {
 }
 
 /// One table: a search.
+#[derive(Clone)]
 pub struct SearchTable {
     /// Its name in the document.
     pub name: String,
@@ -83,12 +85,32 @@ pub struct SearchTable {
     pub binary_attributes: Vec<String>,
     /// Columns that leave as pairs.
     pub pairs: Vec<PairColumn>,
+    /// Columns that keys are made of.
+    pub keys: Vec<String>,
+    /// How it is told what changed.
+    pub changes: Wish,
 }
 
 impl SearchTable {
     /// What messages about single entries call the place they are from.
     pub fn source_file(&self) -> String {
         format!("{} {}", self.base, self.filter)
+    }
+
+    /// The table with these attributes as well, behind its own.
+    pub fn with(&self, attributes: &[&str]) -> Self {
+        let mut table = self.clone();
+        for attribute in attributes {
+            if !table.attributes.iter().any(|known| known.eq_ignore_ascii_case(attribute)) {
+                table.attributes.push((*attribute).to_owned());
+            }
+        }
+        table
+    }
+
+    /// The column of an attribute, as the document writes it.
+    pub fn column(&self, attribute: &str) -> Option<&str> {
+        self.attributes.iter().find(|known| known.eq_ignore_ascii_case(attribute)).map(String::as_str)
     }
 }
 
@@ -111,6 +133,29 @@ struct TableSettings {
     attributes: Vec<String>,
     #[serde(default)]
     binary_attributes: Vec<String>,
+    #[serde(default)]
+    changes: Wish,
+}
+
+/// How a table is to be told apart from what it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Wish {
+    /// By the best that the server offers.
+    #[default]
+    Auto,
+    /// Not at all: it is read whole each time.
+    None,
+    /// By this, and nothing else.
+    #[serde(untagged)]
+    By(Mechanism),
+}
+
+impl Wish {
+    /// What a table's settings say.
+    pub fn of(settings: &Map<String, Value>) -> Self {
+        settings.get("changes").and_then(|wish| serde_json::from_value(wish.clone()).ok()).unwrap_or_default()
+    }
 }
 
 impl DirectorySettings {
@@ -202,7 +247,8 @@ fn tables(request: &ConnectionRequest, place: &str) -> Result<Vec<SearchTable>, 
         .iter()
         .map(|table| {
             let pairs = request.pair_columns.get(&table.name).cloned().unwrap_or_default();
-            search_table(&table.name, &table.settings, pairs, &format!("{place}, table `{}`", table.name))
+            let keys = request.key_columns.get(&table.name).cloned().unwrap_or_default();
+            search_table(&table.name, &table.settings, pairs, keys, &format!("{place}, table `{}`", table.name))
         })
         .collect()
 }
@@ -211,6 +257,7 @@ fn search_table(
     name: &str,
     settings: &Map<String, Value>,
     pairs: Vec<PairColumn>,
+    keys: Vec<String>,
     place: &str,
 ) -> Result<SearchTable, ConnectionError> {
     let raw: TableSettings = parse(settings, place)?;
@@ -253,6 +300,8 @@ fn search_table(
         attributes,
         binary_attributes: raw.binary_attributes,
         pairs,
+        keys,
+        changes: raw.changes,
     })
 }
 

@@ -8,7 +8,7 @@ use crate::model::connector::ConnectorDefinition;
 use crate::model::entity_type::EntityTypeDefinition;
 use crate::model::property::PropertyDefinition;
 use crate::values::expression::{Columns, Expression};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// One request for each connection, in the order of the document: secrets resolved, received files (by
 /// `connection.table`) in their place.
@@ -23,6 +23,7 @@ pub fn requests(
             uploads: BTreeMap::new(),
             mapped_columns: BTreeMap::new(),
             pair_columns: BTreeMap::new(),
+            key_columns: BTreeMap::new(),
         };
         for table in &connection.tables {
             let source = SourceTable::new(&connection.name, &table.name);
@@ -30,6 +31,7 @@ pub fn requests(
                 request.uploads.insert(table.name.clone(), upload.clone());
             }
             request.mapped_columns.insert(table.name.clone(), mapped_columns(definition, &source));
+            request.key_columns.insert(table.name.clone(), key_columns(definition, &source));
             let pairs = pair_columns(definition, &source)?;
             if !pairs.is_empty() {
                 request.pair_columns.insert(table.name.clone(), pairs);
@@ -63,6 +65,18 @@ fn mapped_columns(definition: &ConnectorDefinition, source: &SourceTable) -> Vec
         }
     }
     columns
+}
+
+/// The columns of a table that the keys of its entity types are made of.
+fn key_columns(definition: &ConnectorDefinition, source: &SourceTable) -> Vec<String> {
+    let keys = definition.entity_types.iter().filter(|one| one.source == *source).filter_map(EntityTypeDefinition::key);
+    let columns: BTreeSet<String> = keys
+        .flat_map(|key| {
+            let named = key.expression.iter().flat_map(|expression| named_in(expression));
+            named.chain(key.column.clone()).collect::<Vec<_>>()
+        })
+        .collect();
+    columns.into_iter().collect()
 }
 
 /// Documents are checked: an expression that compiled then compiles now, and one that computes names of columns is for

@@ -69,6 +69,7 @@ impl Document {
             uploads: BTreeMap::new(),
             mapped_columns: BTreeMap::new(),
             pair_columns: self.pairs.clone(),
+            key_columns: BTreeMap::new(),
         }
     }
 

@@ -19,6 +19,7 @@ fn request(pairs: &[PairColumn]) -> ConnectionRequest {
         uploads: BTreeMap::new(),
         mapped_columns: BTreeMap::new(),
         pair_columns: BTreeMap::from([("people".to_owned(), pairs.to_vec())]),
+        key_columns: BTreeMap::new(),
     }
 }
 
