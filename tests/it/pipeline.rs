@@ -1,5 +1,6 @@
 //! Whole runs, through the program: export → prepare synchronization → synchronize.
 
+mod active_directory;
 mod as_of;
 mod consequences;
 mod dangerous_feeds;

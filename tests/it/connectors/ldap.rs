@@ -1,5 +1,6 @@
 //! The kind `ldap` against a real slapd, and against servers that hang, break off, lie or attack.
 
+mod active_directory;
 mod broken;
 mod hostile;
 mod inspection;

@@ -1,5 +1,6 @@
 //! What tests are built with.
 
+pub mod active_directory;
 pub mod browser;
 pub mod database;
 pub mod directory;

@@ -171,6 +171,41 @@ fn values_given_by_range_are_fetched_to_the_last() {
     assert_eq!(members, ["uid=a", "uid=b", "uid=c", "uid=d", "uid=e"]);
 }
 
+/// A group of so many members on a server that gives at most 1,500 values at a time, as Active Directory does.
+fn group_of(members: usize) -> Responder {
+    const MOST: usize = 1500;
+    Responder::start(move |id, request| {
+        let names: Vec<String> = (0..members).map(|number| format!("uid={number}")).collect();
+        let asked_from = |first: usize| {
+            let wanted = format!("member;range={first}-*");
+            request.windows(wanted.len()).any(|window| window == wanted.as_bytes())
+        };
+        let first = (MOST..members).step_by(MOST).find(|first| asked_from(*first));
+        let values: Vec<&[u8]> = names.iter().skip(first.unwrap_or(0)).take(MOST).map(String::as_bytes).collect();
+        let end = if first.is_some() { end_without_control(id, 0) } else { end_of_page(id, 0, b"") };
+        let next = first.unwrap_or(0) + values.len();
+        let last = if next == members { "*".to_owned() } else { (next - 1).to_string() };
+        let description = format!("member;range={}-{last}", first.unwrap_or(0));
+        let attributes: &[Attribute] = match (members <= MOST, first) {
+            (true, _) => &[("cn", &[b"g"]), ("member", &values)],
+            (false, None) => &[("cn", &[b"g"]), ("member", &[]), (&description, &values)],
+            (false, Some(_)) => &[(&description, &values)],
+        };
+        Answer::Bytes([entry(id, b"cn=g", attributes), end].concat())
+    })
+}
+
+#[test]
+fn a_group_that_grows_past_fifteen_hundred_members_loses_nobody() {
+    for members in [1498, 1499, 1500, 1501, 1600, 3000, 3001] {
+        let server = group_of(members);
+        let export = Document::new(&[server.url()]).groups().export().unwrap();
+        let found = export.column("groups.member", "member");
+        let expected: Vec<String> = (0..members).map(|number| format!("uid={number}")).collect();
+        assert_eq!(found, expected, "{members}");
+    }
+}
+
 #[test]
 fn a_range_without_its_rest_is_never_taken_for_all() {
     let server = ranges(true);
