@@ -9,6 +9,7 @@
 //! ```
 
 mod changes;
+mod dirsync;
 mod dn;
 mod entry;
 mod inspect;
@@ -120,10 +121,10 @@ static TABLE_SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "changes",
-        value: SettingValue::Choice(&["auto", "syncrepl", "timestamp", "none"]),
+        value: SettingValue::Choice(&["auto", "syncrepl", "dirsync", "usn", "timestamp", "none"]),
         required: false,
         help: "How incremental runs find out what changed: the best that the server offers (auto, if not given), one of \
-               syncrepl and timestamp, or not at all (none).",
+               syncrepl, dirsync, usn and timestamp, or not at all (none).",
     },
 ];
 

@@ -5,6 +5,8 @@
 //! | word | what it is | needs |
 //! |---|---|---|
 //! | `syncrepl` | a refresh of content synchronization (RFC 4533): the server names what changed and what is gone | OpenLDAP with syncprov, 389 Directory Server |
+//! | `dirsync` | Active Directory names the objects that were touched; each is read again | Active Directory, and the right to replicate changes |
+//! | `usn` | entries with a higher number of their last write, and a list of all entries with their names | Active Directory |
 //! | `timestamp` | a list of all entries with their names and when they were last written, held against what was read before | any server |
 //!
 //! Whatever finds out what changed ([`Found`]), [`settle`] makes commands of it: servers name what is gone by
@@ -12,12 +14,15 @@
 //! have read ([`Extraction::known`]). That is right whatever the key is made of, at all sizes, and costs one pass over
 //! files of our own. For it the identity is a column of every such table, whether the document names it or not.
 
+mod attributes;
 mod cursor;
+mod dirsync;
 mod found;
 mod identity;
 mod settle;
 mod syncrepl;
 mod timestamp;
+mod usn;
 
 use super::root::RootDse;
 use super::row::{Row, RowShape};
@@ -36,12 +41,16 @@ use serde_json::Value;
 pub enum Mechanism {
     /// Content synchronization (RFC 4533), refresh only.
     SyncRepl,
+    /// Active Directory's DirSync.
+    DirSync,
+    /// The numbers of the last write of each entry (`uSNChanged`), and which are there.
+    Usn,
     /// When each entry was last written, and which are there.
     Timestamp,
 }
 
 /// In the order in which they are chosen: the first that the server offers.
-const MECHANISMS: &[Mechanism] = &[Mechanism::SyncRepl, Mechanism::Timestamp];
+const MECHANISMS: &[Mechanism] = &[Mechanism::SyncRepl, Mechanism::DirSync, Mechanism::Usn, Mechanism::Timestamp];
 
 /// A table of a server, being asked what changed.
 pub struct Watched<'a> {
@@ -80,6 +89,8 @@ impl Mechanism {
     pub fn word(self) -> &'static str {
         match self {
             Self::SyncRepl => "syncrepl",
+            Self::DirSync => "dirsync",
+            Self::Usn => "usn",
             Self::Timestamp => "timestamp",
         }
     }
@@ -88,6 +99,8 @@ impl Mechanism {
     fn offer(self, root: &RootDse) -> Result<&'static str, &'static str> {
         match self {
             Self::SyncRepl => syncrepl::offer(root),
+            Self::DirSync => dirsync::offer(root),
+            Self::Usn => usn::offer(root),
             Self::Timestamp => Ok(timestamp::OFFER),
         }
     }
@@ -95,16 +108,20 @@ impl Mechanism {
     /// Attributes that it needs of every entry.
     fn attributes(self, root: &RootDse) -> Vec<&'static str> {
         match self {
-            Self::SyncRepl => vec![root.identity()],
+            Self::SyncRepl | Self::DirSync | Self::Usn => vec![root.identity()],
             Self::Timestamp => vec![root.identity(), timestamp::stamp(root)],
         }
     }
 
-    /// Where the table stands now, in its own terms; `None`: it can't say, although the server offers it.
-    async fn position(self, watched: &Watched<'_>) -> Result<Option<Value>, ConnectionError> {
+    /// Where the table stands now, in its own terms; or why it can't say, although the server offers it.
+    async fn position(self, watched: &Watched<'_>) -> Result<Result<Value, String>, ConnectionError> {
         match self {
-            Self::SyncRepl => syncrepl::position(watched).await,
-            Self::Timestamp => Ok(Some(Value::Null)),
+            Self::SyncRepl => Ok(syncrepl::position(watched)
+                .await?
+                .ok_or_else(|| "the server offers it but does not say where it stands".to_owned())),
+            Self::DirSync => dirsync::position(watched).await,
+            Self::Usn => usn::position(watched).await,
+            Self::Timestamp => Ok(Ok(Value::Null)),
         }
     }
 
@@ -117,6 +134,8 @@ impl Mechanism {
     ) -> Result<Found, ChangesError> {
         match self {
             Self::SyncRepl => syncrepl::changes(watched, position).await,
+            Self::DirSync => dirsync::changes(watched, position).await,
+            Self::Usn => usn::changes(watched, position).await,
             Self::Timestamp => timestamp::changes(watched, extraction).await,
         }
     }
@@ -129,6 +148,17 @@ pub async fn stand(session: &Session, root: &RootDse, table: &SearchTable) -> Re
         Wish::Auto => MECHANISMS,
         Wish::By(mechanism) => std::slice::from_ref(mechanism),
     };
+    if root.is_active_directory() && !wished.is_empty() {
+        let untold = attributes::untold(session, root, table.attributes.iter().map(String::as_str)).await?;
+        if !untold.is_empty() {
+            let words = format!(
+                "changes can't be told, so it is read whole each time: {} changes without the entry being written; \
+                 leave it out of `attributes` (groups have `member` instead of `memberOf`)",
+                untold.join(", ")
+            );
+            return Ok(Stand { table: table.clone(), cursor: None, words });
+        }
+    }
     let mut passed_over = Vec::new();
     for mechanism in wished {
         let word = mechanism.word();
@@ -142,13 +172,13 @@ pub async fn stand(session: &Session, root: &RootDse, table: &SearchTable) -> Re
         let wide = table.with(&mechanism.attributes(root));
         let watched = Watched { session, root, table: wide, page_size: 1 };
         match mechanism.position(&watched).await? {
-            Some(position) => {
+            Ok(position) => {
                 let cursor = Cursor::new(*mechanism, root, session, table, position);
                 let words = [format!("changes by {word}: {why}")].into_iter().chain(passed_over);
                 let words = words.collect::<Vec<_>>().join("; ");
                 return Ok(Stand { table: watched.table, cursor: Some(cursor.to_json()), words });
             }
-            None => passed_over.push(format!("not by {word}: the server offers it but does not say where it stands")),
+            Err(why_not) => passed_over.push(format!("not by {word}: {why_not}")),
         }
     }
     let words = match passed_over.is_empty() {

@@ -18,7 +18,7 @@ impl RootDse {
     /// Reads it; empty where this account may not.
     pub async fn read(session: &Session) -> Result<Self, ConnectionError> {
         // By name: operational attributes come for nobody who does not ask.
-        const ASKED: [&str; 9] = [
+        const ASKED: [&str; 10] = [
             "vendorName",
             "vendorVersion",
             "objectClass",
@@ -28,6 +28,7 @@ impl RootDse {
             "dsServiceName",
             "dnsHostName",
             "highestCommittedUSN",
+            "schemaNamingContext",
         ];
         let attributes = session.read("", &ASKED).await?.map(|entry| entry.attributes).unwrap_or_default();
         Ok(Self { attributes })
@@ -82,12 +83,17 @@ impl RootDse {
     /// The product's name and version, as far as it says.
     pub fn product(&self) -> String {
         let (name, version) = (self.values("vendorName").next(), self.values("vendorVersion").next());
-        match (name, version) {
-            (Some(name), Some(version)) if version.contains(name) => version.to_owned(),
-            (Some(name), version) => [Some(name), version].into_iter().flatten().collect::<Vec<_>>().join(" "),
-            _ if self.is_active_directory() => "Active Directory".to_owned(),
-            _ if self.is_openldap() => "OpenLDAP".to_owned(),
-            _ => "an LDAP server that does not name itself".to_owned(),
+        let named = match (name, version) {
+            (Some(name), Some(version)) if version.contains(name) => Some(version.to_owned()),
+            (Some(name), version) => Some([Some(name), version].into_iter().flatten().collect::<Vec<_>>().join(" ")),
+            (None, _) => None,
+        };
+        match (self.is_active_directory(), named) {
+            (true, Some(named)) => format!("Active Directory ({named})"),
+            (true, None) => "Active Directory".to_owned(),
+            (false, Some(named)) => named,
+            (false, None) if self.is_openldap() => "OpenLDAP".to_owned(),
+            (false, None) => "an LDAP server that does not name itself".to_owned(),
         }
     }
 }

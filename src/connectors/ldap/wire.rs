@@ -176,6 +176,14 @@ pub fn sync_info(value: &[u8]) -> Option<SyncInfo> {
     parts.0.is_empty().then_some(SyncInfo { kind, cookie, flag, entries })
 }
 
+/// The value of a DirSync control in an answer (MS-ADTS 3.1.1.3.4.1.3): whether there is more, and the next cookie.
+pub fn dirsync(value: &[u8]) -> Option<(bool, Vec<u8>)> {
+    let mut parts = Elements(Elements(value).next_as(SEQUENCE)?);
+    let more = parts.next_as(INTEGER)?.iter().any(|byte| *byte != 0);
+    parts.next_as(INTEGER)?;
+    parts.next_as(OCTET_STRING).map(|cookie| (more, cookie.to_vec()))
+}
+
 struct Header {
     constructed: bool,
     /// Where the content begins.
@@ -286,6 +294,7 @@ mod tests {
         fn no_bytes_cause_a_panic(bytes: Vec<u8>) {
             let _ = (message_length(&bytes), check_message(&bytes), paging_cookie(&bytes), extended_response(&bytes, 0));
             let _ = (sync_state(&bytes).is_some(), sync_done(&bytes), sync_info(&bytes).is_some());
+            let _ = dirsync(&bytes);
         }
 
         #[test]

@@ -25,7 +25,7 @@ const COMMAND: &str = "change";
 const AT_ONCE: usize = 200;
 
 /// More entries than this are not asked for by their identities.
-const MOST_UNREAD: usize = 20_000;
+pub const MOST_UNREAD: usize = 20_000;
 
 /// More of what entries were is not kept in memory.
 const MOST_BYTES: usize = 64 << 20;
@@ -141,7 +141,7 @@ impl Ledger {
 }
 
 /// Reads entries by their identities, wherever they are in the search now.
-async fn read_by_identity(
+pub async fn read_by_identity(
     watched: &Watched<'_>,
     shape: &RowShape,
     unread: Vec<Identity>,
