@@ -76,6 +76,12 @@ impl DirectoryBuilder {
         self
     }
 
+    /// Offers content synchronization (RFC 4533), with a log of so many changes of this session.
+    pub fn synchronized(mut self, log: usize) -> Self {
+        self.global.push_str("moduleload syncprov\n");
+        self.configure(&format!("index entryCSN eq\noverlay syncprov\nsyncprov-sessionlog {log}"))
+    }
+
     /// Offers StartTLS and LDAPS with a certificate for these names (`DNS:localhost,IP:127.0.0.1`), from a CA of its
     /// own (see [`Directory::ca_file`]).
     pub fn certificate_for(mut self, names: &str) -> Self {
@@ -182,6 +188,16 @@ impl Directory {
     /// Removes an entry.
     pub fn delete(&self, dn: &str) {
         self.run("ldapdelete", &[dn], "");
+    }
+
+    /// Stops the server and starts it again, at the same address.
+    pub fn restart(&mut self) {
+        self.signal(Signal::SIGTERM);
+        let _ = self.server.wait();
+        let configuration = self.folder.path().join("slapd.conf");
+        let address = format!("ldap://127.0.0.1:{}", self.port);
+        self.server = spawn_slapd(&configuration, &address);
+        assert!(answers(&mut self.server, self.port), "slapd did not start again at {address}");
     }
 
     /// Stops answering without closing anything, as a hanging server does.
@@ -308,27 +324,32 @@ fn start_slapd(configuration: &Path, secure: bool) -> (Child, u16, Option<u16>) 
         if let Some(port) = secure_port {
             write!(addresses, " ldaps://127.0.0.1:{port}").unwrap();
         }
-        let mut server = Command::new(slapd())
-            .args(["-d", "0", "-h", &addresses, "-f"])
-            .arg(configuration)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("slapd");
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while Instant::now() < deadline {
-            if server.try_wait().unwrap().is_some() {
-                break;
-            }
-            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return (server, port, secure_port);
-            }
-            std::thread::sleep(Duration::from_millis(10));
+        let mut server = spawn_slapd(configuration, &addresses);
+        if answers(&mut server, port) {
+            return (server, port, secure_port);
         }
         let _ = server.kill();
         let _ = server.wait();
     }
     panic!("slapd did not start: {}", std::fs::read_to_string(configuration).unwrap());
+}
+
+fn spawn_slapd(configuration: &Path, addresses: &str) -> Child {
+    let mut command = Command::new(slapd());
+    command.args(["-d", "0", "-h", addresses, "-f"]).arg(configuration).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().expect("slapd")
+}
+
+/// Waits until it answers; false if it ended instead.
+fn answers(server: &mut Child, port: u16) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while Instant::now() < deadline && server.try_wait().unwrap().is_none() {
+        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    false
 }
 
 fn free_port() -> u16 {
