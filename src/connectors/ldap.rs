@@ -203,12 +203,14 @@ async fn export_changes(
 ) -> Result<(), ChangesError> {
     let session = Session::open_first(settings, changes::server_of(since).as_deref()).await?;
     let root = root(settings, &session).await?;
+    let mut told = changes::find(settings, &session, &root, since, extraction).await?.into_iter();
     for table in &settings.tables {
         match table.changes {
             Wish::None => export_table(settings, &session, &root, table, extraction).await?,
-            _ => changes::export(settings, &session, &root, table, since.get(&table.name), extraction).await?,
+            _ => told.next().map_or(Ok(()), |changes| changes.write(extraction))?,
         }
     }
+    drop(told);
     session.close().await;
     Ok(())
 }

@@ -34,6 +34,8 @@ use found::Found;
 pub use identity::Identity;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use settle::Settled;
+use std::collections::BTreeSet;
 
 /// A way to tell what changed. The words are those of `changes` and of cursors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -193,25 +195,51 @@ pub fn server_of(since: &Cursors) -> Option<String> {
     since.values().filter_map(Cursor::parse).map(|cursor| cursor.address).next()
 }
 
-/// Writes what changed in a table since its cursor.
-pub async fn export(
+/// What changed in a table, ready to be written.
+pub struct Told<'a> {
+    watched: Watched<'a>,
+    cursor: Cursor,
+    settled: Settled,
+}
+
+impl Told<'_> {
+    /// Writes it.
+    pub fn write(self, extraction: &mut dyn Extraction) -> Result<(), ChangesError> {
+        self.settled.write(&self.watched, &self.cursor, extraction)
+    }
+}
+
+/// What changed since their cursors, of each table that asks for it, in their order.
+///
+/// An entry that came into a search, or got another name, may stand in others that were not written: a group names its
+/// members whether or not we read them, and in Active Directory names follow by themselves. Those are read again.
+pub async fn find<'a>(
     settings: &DirectorySettings,
-    session: &Session,
-    root: &RootDse,
-    table: &SearchTable,
-    since: Option<&Value>,
+    session: &'a Session,
+    root: &'a RootDse,
+    since: &Cursors,
     extraction: &mut dyn Extraction,
-) -> Result<(), ChangesError> {
-    let cursor = since.and_then(Cursor::parse).ok_or_else(|| {
-        ChangesError::Expired(format!(
-            "no applied run has read the table {} whole, or not so that changes can be told",
-            table.name
-        ))
-    })?;
-    cursor.check(root, session, table)?;
-    let mechanism = cursor.mechanism;
-    let wide = table.with(&mechanism.attributes(root));
-    let watched = Watched { session, root, table: wide, page_size: settings.page_size };
-    let found = mechanism.changes(&watched, &cursor.position, extraction).await?;
-    settle::write(&watched, &cursor, found, extraction).await
+) -> Result<Vec<Told<'a>>, ChangesError> {
+    let mut all = Vec::new();
+    for table in settings.tables.iter().filter(|table| table.changes != Wish::None) {
+        let cursor = since.get(&table.name).and_then(Cursor::parse).ok_or_else(|| {
+            ChangesError::Expired(format!(
+                "no applied run has read the table {} whole, or not so that changes can be told",
+                table.name
+            ))
+        })?;
+        cursor.check(root, session, table)?;
+        let mechanism = cursor.mechanism;
+        let wide = table.with(&mechanism.attributes(root));
+        let watched = Watched { session, root, table: wide, page_size: settings.page_size };
+        let found = mechanism.changes(&watched, &cursor.position, extraction).await?;
+        let settled = settle::compare(&watched, found, extraction).await?;
+        all.push(Told { watched, cursor, settled });
+    }
+    let names: BTreeSet<&String> = all.iter().flat_map(|told| &told.settled.names).collect();
+    let names: Vec<String> = names.into_iter().cloned().collect();
+    for told in &mut all {
+        told.settled.follow(&told.watched, &names).await?;
+    }
+    Ok(all)
 }

@@ -267,6 +267,16 @@ impl RowShape {
         row.values[column].first().map(Vec::as_slice)
     }
 
+    /// The entry's name, in the form in which it leaves.
+    pub fn cell_of_name<'r>(&self, row: &'r Row) -> Option<&'r [u8]> {
+        row.values[DN].first().map(Vec::as_slice)
+    }
+
+    /// The attributes that name other entries.
+    pub fn columns_of_names(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().skip(1).filter(|column| column.content == Content::Names).map(|column| column.name.as_str())
+    }
+
     /// The row as it would stand in one table, for people to look at.
     pub fn cells(&self, row: Row) -> Vec<String> {
         row.values.into_iter().map(|values| String::from_utf8_lossy(&joined(values)).into_owned()).collect()

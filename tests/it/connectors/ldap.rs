@@ -2,13 +2,10 @@
 
 mod active_directory;
 mod broken;
-mod dice;
 mod hostile;
-mod incremental;
 mod inspection;
 mod reading;
 mod replica;
-mod synchronization;
 mod values;
 
 use crate::support::directory::{ADMIN, PASSWORD};

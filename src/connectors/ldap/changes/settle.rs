@@ -6,7 +6,7 @@
 //! everything be read whole, since a complete run knows what to do about it.
 
 use super::super::range;
-use super::super::row::RowShape;
+use super::super::row::{Row, RowShape};
 use super::super::search::PagedSearch;
 use super::super::settings::SearchTable;
 use super::super::unasked::Unasked;
@@ -15,7 +15,7 @@ use super::found::{Changed, Found, Mark, digest};
 use super::identity::Identity;
 use super::{Watched, timestamp};
 use crate::connectors::{Changes, ChangesError, Extraction, KnownRecord, SourceEnd};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// What a source that has no such column calls the command.
@@ -27,41 +27,92 @@ const AT_ONCE: usize = 200;
 /// More entries than this are not asked for by their identities.
 pub const MOST_UNREAD: usize = 20_000;
 
+/// More new names than this are not looked for in other entries.
+const MOST_NAMES: usize = 2000;
+
+/// How many names are looked for at once.
+const NAMES_AT_ONCE: usize = 50;
+
 /// More of what entries were is not kept in memory.
 const MOST_BYTES: usize = 64 << 20;
 
-/// Writes the table of changes, and where the table stands now.
-pub async fn write(
+/// What was found, held against what was there.
+pub struct Settled {
+    found: Found,
+    /// Keys that nothing has any more, each in the record that had it.
+    old: Vec<Old>,
+    /// Names that entries did not have before: of new ones, and of those that were renamed.
+    pub names: Vec<String>,
+}
+
+/// Holds what was found against what was there.
+pub async fn compare(
     watched: &Watched<'_>,
-    cursor: &Cursor,
     mut found: Found,
     extraction: &mut dyn Extraction,
-) -> Result<(), ChangesError> {
+) -> Result<Settled, ChangesError> {
     let shape = RowShape::new(&watched.table);
     let header = shape.header();
-    let mut old = Vec::new();
-    if !found.changed.is_empty() || !found.gone.is_empty() || found.present.is_some() {
-        let mut ledger = Ledger::read(watched, &header, &mut found, extraction)?;
-        read_by_identity(watched, &shape, std::mem::take(&mut ledger.unread), &mut found.changed).await?;
-        old = ledger.left_behind(&shape, &found.changed);
-        confirm_keys(watched, &header, &shape, &found, &old, extraction)?;
+    if found.changed.is_empty() && found.gone.is_empty() && found.present.is_none() {
+        return Ok(Settled { found, old: Vec::new(), names: Vec::new() });
+    }
+    let mut ledger = Ledger::read(watched, &header, &mut found, extraction)?;
+    read_by_identity(watched, &shape, std::mem::take(&mut ledger.unread), &mut found.changed).await?;
+    let names = ledger.new_names(&shape, &found.changed);
+    let old = ledger.left_behind(&shape, &found.changed);
+    confirm_keys(watched, &header, &shape, &found, &old, extraction)?;
+    Ok(Settled { found, old, names })
+}
+
+impl Settled {
+    /// Reads entries again in which one of these names stands: it may not have led anywhere before.
+    pub async fn follow(&mut self, watched: &Watched<'_>, names: &[String]) -> Result<(), ChangesError> {
+        let shape = RowShape::new(&watched.table);
+        let columns: Vec<&str> = shape.columns_of_names().collect();
+        if columns.is_empty() || names.is_empty() {
+            return Ok(());
+        }
+        if names.len() > MOST_NAMES {
+            return Err(expired(watched, "may refer to so many new names that reading all of it is less work"));
+        }
+        for some in names.chunks(NAMES_AT_ONCE) {
+            let condition = |name: &String| {
+                let name = ldap3::ldap_escape(name.as_str());
+                columns.iter().map(|column| format!("({column}={name})")).collect::<String>()
+            };
+            let conditions: String = some.iter().map(condition).collect();
+            let filter = format!("(&{}(|{conditions}))", watched.table.filter);
+            read_where(watched, &shape, filter, &mut self.found.changed).await?;
+        }
+        Ok(())
     }
 
-    let table = &watched.table;
-    let changes = Changes { columns: &header, command_column: COMMAND };
-    extraction.begin_changes(&table.name, &table.source_file(), &changes)?;
-    for (_, record) in &old {
-        extraction.change("delete", None, None, &mut record.iter().map(String::as_bytes))?;
+    /// Writes the table of changes, and where the table stands now.
+    pub fn write(
+        self,
+        watched: &Watched<'_>,
+        cursor: &Cursor,
+        extraction: &mut dyn Extraction,
+    ) -> Result<(), ChangesError> {
+        let Self { found, old, .. } = self;
+        let shape = RowShape::new(&watched.table);
+        let header = shape.header();
+        let table = &watched.table;
+        let changes = Changes { columns: &header, command_column: COMMAND };
+        extraction.begin_changes(&table.name, &table.source_file(), &changes)?;
+        for (_, record) in &old {
+            extraction.change("delete", None, None, &mut record.iter().map(String::as_bytes))?;
+        }
+        let (gone, changed) = (old.len() as u64, found.changed.len() as u64);
+        for row in found.changed.into_rows() {
+            shape.write_change(row, extraction)?;
+        }
+        let words = format!("{}: {changed} entries new or changed, {gone} keys gone", found.end);
+        let figures = [("changed", changed), ("gone", gone)].map(|(name, figure)| (name.to_owned(), figure.into()));
+        extraction.end(SourceEnd { words, figures: BTreeMap::from(figures) })?;
+        extraction.cursor(found.position.map_or_else(|| cursor.clone(), |position| cursor.at(position)).to_json());
+        Ok(())
     }
-    let (gone, changed) = (old.len() as u64, found.changed.len() as u64);
-    for row in found.changed.into_rows() {
-        shape.write_change(row, extraction)?;
-    }
-    let words = format!("{}: {changed} entries new or changed, {gone} keys gone", found.end);
-    let figures = [("changed", changed), ("gone", gone)].map(|(name, figure)| (name.to_owned(), figure.into()));
-    extraction.end(SourceEnd { words, figures: BTreeMap::from(figures) })?;
-    extraction.cursor(found.position.map_or_else(|| cursor.clone(), |position| cursor.at(position)).to_json());
-    Ok(())
 }
 
 /// The record of an entry as it was.
@@ -124,6 +175,16 @@ impl Ledger {
         }
         ledger.unread.sort_unstable();
         Ok(ledger)
+    }
+
+    /// The names of changed entries that they did not have before.
+    fn new_names(&self, shape: &RowShape, changed: &Changed) -> Vec<String> {
+        let before: HashMap<Identity, &str> =
+            self.changed.iter().filter_map(|(identity, record)| Some((*identity, record.first()?.as_str()))).collect();
+        let is_new = |(identity, row): &&(Identity, Row)| {
+            before.get(identity).map(|name| name.as_bytes()) != shape.cell_of_name(row)
+        };
+        changed.iter().filter(is_new).map(|(_, row)| row.dn.clone()).collect()
     }
 
     /// The records whose keys no entry has any more: of entries that are gone, and of those with another key now.

@@ -1,4 +1,7 @@
-//! The whole of a real Active Directory.
+//! A real Active Directory: read whole, and followed.
+
+mod branch;
+mod following;
 
 use super::Document;
 use crate::support::active_directory::{ADMINISTRATOR, CLERK, COMPANY, DomainController, PASSWORD, PEOPLE, person_dn};
