@@ -3,6 +3,7 @@
 mod as_of;
 mod consequences;
 mod dangerous_feeds;
+mod directory_changes;
 mod directory_example;
 mod directory_faults;
 mod export;

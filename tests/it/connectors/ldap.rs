@@ -1,7 +1,6 @@
 //! The kind `ldap` against a real slapd, and against servers that hang, break off, lie or attack.
 
 mod broken;
-mod dice;
 mod hostile;
 mod incremental;
 mod inspection;

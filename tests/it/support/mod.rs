@@ -1,6 +1,7 @@
 //! What tests are built with.
 
 pub mod browser;
+pub mod changing;
 pub mod database;
 pub mod directory;
 pub mod documents;
