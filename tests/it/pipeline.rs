@@ -4,6 +4,7 @@ mod active_directory;
 mod as_of;
 mod consequences;
 mod dangerous_feeds;
+mod directory_changes;
 mod directory_example;
 mod directory_faults;
 mod export;

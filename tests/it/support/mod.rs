@@ -2,6 +2,7 @@
 
 pub mod active_directory;
 pub mod browser;
+pub mod changing;
 pub mod database;
 pub mod directory;
 pub mod documents;
