@@ -151,7 +151,7 @@ pub async fn stand(session: &Session, root: &RootDse, table: &SearchTable) -> Re
         Wish::By(mechanism) => std::slice::from_ref(mechanism),
     };
     if root.is_active_directory() && !wished.is_empty() {
-        let untold = attributes::untold(session, root, table.attributes.iter().map(String::as_str)).await?;
+        let untold = attributes::untold(session, root, table, &table.attributes).await?;
         if !untold.is_empty() {
             let words = format!(
                 "changes can't be told, so it is read whole each time: {} changes without the entry being written; \

@@ -274,7 +274,9 @@ impl RowShape {
 
     /// The attributes that name other entries.
     pub fn columns_of_names(&self) -> impl Iterator<Item = &str> {
-        self.columns.iter().skip(1).filter(|column| column.content == Content::Names).map(|column| column.name.as_str())
+        let names = self.columns.iter().skip(1);
+        let names = names.filter(|column| !matches!(column.content, Content::Text | Content::Bytes));
+        names.map(|column| column.name.as_str())
     }
 
     /// The row as it would stand in one table, for people to look at.

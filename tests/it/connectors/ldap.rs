@@ -3,9 +3,11 @@
 mod active_directory;
 mod broken;
 mod hostile;
+mod incremental;
 mod inspection;
 mod reading;
 mod replica;
+mod synchronization;
 mod values;
 
 use crate::support::directory::{ADMIN, PASSWORD};

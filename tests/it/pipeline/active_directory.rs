@@ -1,7 +1,9 @@
 //! `active_directory.toml` as it stands, but for the server's address, against a real domain controller.
 
-use super::stored::{assert_figures, count, lines, report, resume, rows, run};
-use crate::support::active_directory::{DomainController, PASSWORD, PEOPLE};
+use super::stored::{assert_figures, count, lines, report, resume, rows, run, state};
+use crate::support::active_directory::{COMPANY, DomainController, PASSWORD, PEOPLE};
+use crate::support::changing_domain::Changing;
+use crate::support::documents::wide_open;
 use crate::support::program::{Program, examples};
 use serde_json::json;
 
@@ -62,4 +64,52 @@ fn a_company_arrives_whole_from_active_directory() {
     let again = report(&run(&muster, "active_directory").succeeded());
     assert_figures(&again, "entity_types", "ad_user", &[("read", PEOPLE as u64), ("unchanged", PEOPLE as u64)]);
     assert_eq!(rows(&muster), before, "the same directory again writes nothing");
+}
+
+/// The example over a branch, with thresholds that stop nothing.
+fn follower(base: &str, mechanism: &str) -> Program {
+    let groups = "base = \"DC=example,DC=org\"";
+    connector(|document| {
+        let open = format!("{}\n[guards]\nfirst_run = false\nreject_percentage = 0\n\n[[connection]]", wide_open!());
+        document
+            .replacen("[[connection]]", &open, 1)
+            .replace(
+                &format!("base = \"{COMPANY}\""),
+                &format!("base = \"OU=people,{base}\"\nchanges = \"{mechanism}\""),
+            )
+            .replace(groups, &format!("base = \"OU=groups,{base}\"\nchanges = \"{mechanism}\""))
+            .replace("(objectClass=user))", "(objectClass=user)(!(company=left)))")
+    })
+}
+
+fn start(muster: &Program, mode: &str) -> serde_json::Value {
+    report(&muster.run(&["run", "active_directory", "--mode", mode, "--wait", "--json"]).succeeded())
+}
+
+#[test]
+fn runs_over_changes_come_to_what_a_complete_run_finds() {
+    let mut changing = Changing::new("runs", 7);
+    let followers = ["dirsync", "usn"].map(|mechanism| follower(&changing.base, mechanism));
+    for muster in &followers {
+        start(muster, "complete");
+    }
+    for _ in 0..6 {
+        changing.step();
+        for muster in &followers {
+            let run = start(muster, "incremental");
+            assert_eq!(run["mode"], "incremental", "{run}");
+        }
+    }
+    assert_eq!(state(&followers[0]), state(&followers[1]), "both ways come to the same");
+    for muster in &followers {
+        assert!(count(muster, "select count(*) from resources_history") > 5, "much has happened");
+        let before = state(muster);
+        let run = start(muster, "complete");
+        for one in run["entity_types"].as_array().unwrap().iter().chain(run["associations"].as_array().unwrap()) {
+            for figure in ["inserted", "updated", "deleted"] {
+                assert_eq!(one[figure], 0, "{figure} in {run}");
+            }
+        }
+        assert_eq!(state(muster), before);
+    }
 }

@@ -3,6 +3,7 @@
 pub mod active_directory;
 pub mod browser;
 pub mod changing;
+pub mod changing_domain;
 pub mod database;
 pub mod directory;
 pub mod documents;

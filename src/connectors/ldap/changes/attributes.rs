@@ -5,7 +5,7 @@
 use super::super::root::RootDse;
 use super::super::search::PagedSearch;
 use super::super::session::Session;
-use super::super::settings::{SearchTable, Wish};
+use super::super::settings::SearchTable;
 use crate::connectors::ConnectionError;
 use ldap3::Scope;
 use std::collections::BTreeSet;
@@ -48,16 +48,18 @@ const IN_CHAIN: &str = "1.2.840.113556.1.4.1941";
 pub async fn untold(
     session: &Session,
     root: &RootDse,
-    names: impl Iterator<Item = &str>,
+    table: &SearchTable,
+    names: &[String],
 ) -> Result<Vec<String>, ConnectionError> {
     let names: Vec<&str> = names
+        .iter()
         .map(|name| name.split(';').next().unwrap_or(name))
         .filter(|name| !is_written_with_any(name) && !is_among(name, OF_THE_ENTRY))
         .collect();
     let known = names.iter().filter(|name| is_among(name, KNOWN)).map(|&name| name.to_owned());
     let mut untold: BTreeSet<String> = known.collect();
     let said = match root.values("schemaNamingContext").next() {
-        Some(schema) if !names.is_empty() => said_by_schema(session, schema, &names).await,
+        Some(schema) if !names.is_empty() => said_by_schema(session, schema, table, &names).await,
         _ => Ok(Vec::new()),
     };
     match said {
@@ -69,19 +71,20 @@ pub async fn untold(
     Ok(untold.into_iter().collect())
 }
 
-async fn said_by_schema(session: &Session, schema: &str, names: &[&str]) -> Result<Vec<String>, ConnectionError> {
+async fn said_by_schema(
+    session: &Session,
+    schema: &str,
+    table: &SearchTable,
+    names: &[&str],
+) -> Result<Vec<String>, ConnectionError> {
     let conditions: String =
         names.iter().map(|name| format!("(lDAPDisplayName={})", ldap3::ldap_escape(*name))).collect();
     let table = SearchTable {
-        name: "schema".to_owned(),
         base: schema.to_owned(),
         scope: Scope::OneLevel,
         filter: format!("(&(objectClass=attributeSchema)(|{conditions}))"),
         attributes: ["lDAPDisplayName", "systemFlags", "linkID"].map(str::to_owned).to_vec(),
-        binary_attributes: Vec::new(),
-        pairs: Vec::new(),
-        keys: Vec::new(),
-        changes: Wish::None,
+        ..table.clone()
     };
     let mut search = PagedSearch::new(session.clone(), &table, 100);
     let mut untold = Vec::new();
@@ -100,12 +103,15 @@ async fn said_by_schema(session: &Session, schema: &str, names: &[&str]) -> Resu
 }
 
 /// What of a filter can come to hold, or hold no longer, without the entry being written; `None`: nothing.
-pub async fn leaning(session: &Session, root: &RootDse, filter: &str) -> Result<Option<String>, ConnectionError> {
-    if filter.contains(IN_CHAIN) {
+pub async fn leaning(
+    session: &Session,
+    root: &RootDse,
+    table: &SearchTable,
+) -> Result<Option<String>, ConnectionError> {
+    if table.filter.contains(IN_CHAIN) {
         return Ok(Some(IN_CHAIN.to_owned()));
     }
-    let names = of_filter(filter);
-    Ok(untold(session, root, names.iter().map(String::as_str)).await?.into_iter().next())
+    Ok(untold(session, root, table, &of_filter(&table.filter)).await?.into_iter().next())
 }
 
 /// The attributes that a filter names.

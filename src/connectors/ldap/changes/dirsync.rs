@@ -12,7 +12,6 @@
 use super::super::dirsync::{DIRSYNC, DirSyncFault, Touched, follow};
 use super::super::root::RootDse;
 use super::super::row::RowShape;
-use super::super::settings::SearchTable;
 use super::found::Found;
 use super::identity::Identity;
 use super::settle::{MOST_UNREAD, expired, read_by_identity};
@@ -58,7 +57,7 @@ pub async fn position(watched: &Watched<'_>) -> Result<Result<Value, String>, Co
     let Some(context) = watched.root.context_of(&table.base) else {
         return Ok(Err("its base is in no naming context of this server".to_owned()));
     };
-    if let Some(leaning) = attributes::leaning(watched.session, watched.root, &table.filter).await? {
+    if let Some(leaning) = attributes::leaning(watched.session, watched.root, table).await? {
         let why = format!("its filter asks for `{leaning}`, which changes without the entry being written");
         return Ok(Err(why));
     }
@@ -100,7 +99,7 @@ pub async fn changes(watched: &Watched<'_>, position: &Value) -> Result<Found, C
         }
         Ok(())
     };
-    let asked = asked(&watched.table);
+    let asked = asked(&watched.table.attributes, &watched.table.filter);
     let followed = follow(watched.session, &position.context, EVERYTHING, &asked, cookie, &mut hear).await;
     let cookie = match followed {
         Ok(cookie) => cookie,
@@ -128,9 +127,9 @@ pub async fn changes(watched: &Watched<'_>, position: &Value) -> Result<Found, C
 }
 
 /// The attributes whose changes matter; none: all.
-fn asked(table: &SearchTable) -> Vec<String> {
-    let of_filter = attributes::of_filter(&table.filter);
-    let named = table.attributes.iter().map(String::as_str).chain(of_filter.iter().map(String::as_str));
+fn asked(of_table: &[String], filter: &str) -> Vec<String> {
+    let of_filter = attributes::of_filter(filter);
+    let named = of_table.iter().chain(&of_filter).map(String::as_str);
     let mut asked: BTreeSet<String> =
         ["name", "parentGUID", "objectClass", "isDeleted"].into_iter().map(str::to_owned).collect();
     for name in named {
@@ -161,28 +160,15 @@ async fn holds_others(watched: &Watched<'_>, names: &[String]) -> Result<bool, C
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connectors::ldap::settings::Wish;
-
-    fn table(attributes: &[&str], filter: &str) -> SearchTable {
-        SearchTable {
-            name: "t".into(),
-            base: "DC=example,DC=org".into(),
-            scope: Scope::Subtree,
-            filter: filter.into(),
-            attributes: attributes.iter().map(|&name| name.to_owned()).collect(),
-            binary_attributes: Vec::new(),
-            pairs: Vec::new(),
-            keys: Vec::new(),
-            changes: Wish::Auto,
-        }
-    }
 
     #[test]
     fn changes_of_what_is_read_or_filtered_by_matter_and_no_others() {
-        let asked_for = asked(&table(&["mail", "userCertificate;binary"], "(&(objectCategory=person)(!(company=x)))"));
-        let expected =
-            ["company", "isDeleted", "mail", "name", "objectCategory", "objectClass", "parentGUID", "userCertificate"];
-        assert_eq!(asked_for, expected);
-        assert!(asked(&table(&["mail", "WhenChanged"], EVERYTHING)).is_empty(), "every write changes it");
+        let of_table = ["mail", "userCertificate;binary", "WhenChanged"].map(str::to_owned);
+        let asked_for = asked(&of_table[..2], "(&(objectCategory=person)(!(company=x)))");
+        let own = ["isDeleted", "name", "objectClass", "parentGUID"];
+        let expected: BTreeSet<&str> =
+            ["company", "mail", "objectCategory", "userCertificate"].into_iter().chain(own).collect();
+        assert_eq!(asked_for.iter().map(String::as_str).collect::<BTreeSet<_>>(), expected);
+        assert!(asked(&of_table, EVERYTHING).is_empty(), "every write changes it");
     }
 }

@@ -1,7 +1,7 @@
 //! A real Active Directory: read whole, and followed.
 
-mod branch;
 mod following;
+mod rounds;
 
 use super::Document;
 use crate::support::active_directory::{ADMINISTRATOR, CLERK, COMPANY, DomainController, PASSWORD, PEOPLE, person_dn};
@@ -94,8 +94,21 @@ fn an_ordinary_account_reads_what_everybody_may() {
 }
 
 #[test]
-fn a_check_says_that_it_is_active_directory() {
-    let findings = kind("ldap").unwrap().check(&people(document(), COMPANY, &["objectGUID"]).request()).unwrap();
-    assert!(findings.iter().all(|finding| finding.ok), "{findings:?}");
-    assert!(findings[0].message.contains("Active Directory"), "{findings:?}");
+fn a_check_says_what_it_is_and_how_changes_are_told() {
+    let check = |document: Document| {
+        let findings = kind("ldap").unwrap().check(&document.request()).unwrap();
+        assert!(findings.iter().all(|finding| finding.ok), "{findings:?}");
+        [findings[0].message.clone(), findings[1].message.clone()]
+    };
+    let [server, table] = check(people(document(), COMPANY, &["objectGUID"]));
+    assert!(server.starts_with("Active Directory (Samba"), "{server}");
+    assert!(table.contains("changes by dirsync: this account may follow changes by DirSync"), "{table}");
+
+    let [_, table] = check(people(document().set("bind_dn", CLERK), COMPANY, &["objectGUID"]));
+    assert!(table.contains("changes by usn") && table.contains("not by dirsync: not permitted"), "{table}");
+    assert!(table.contains("insufficientAccessRights (50)"), "{table}");
+    assert!(table.contains("Replicating Directory Changes"), "{table}");
+
+    let [_, table] = check(people(document(), COMPANY, &["mail", "memberOf", "lastLogon"]));
+    assert!(table.contains("read whole each time: lastLogon, memberOf"), "{table}");
 }

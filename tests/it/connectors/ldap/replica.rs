@@ -96,10 +96,8 @@ impl Copy {
     }
 
     fn identity(&self, row: &[String]) -> String {
-        match self.header.iter().any(|name| name == "entryUUID") {
-            true => self.cell("entryUUID", row),
-            false => self.cell("dn", row),
-        }
+        let has = |column: &&str| self.header.iter().any(|name| name == column);
+        self.cell(["entryUUID", "objectGUID"].into_iter().find(has).unwrap_or("dn"), row)
     }
 }
 

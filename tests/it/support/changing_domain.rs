@@ -1,7 +1,7 @@
 //! A branch of Active Directory that changes by chance: people come, go, change, are renamed, exchange names, move out of
 //! the search and back, alone or with everybody in their unit; groups with them.
 
-use crate::support::active_directory::{DOMAIN, DomainController, branch, group, person};
+use super::active_directory::{DOMAIN, DomainController, branch, group, person};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
