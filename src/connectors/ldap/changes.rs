@@ -100,11 +100,11 @@ impl Mechanism {
         }
     }
 
-    /// Where the table stands now, in its own terms; `None`: it can't say, although the server offers it.
-    async fn position(self, watched: &Watched<'_>) -> Result<Option<Value>, ConnectionError> {
+    /// Where the table stands now, in its own terms; or why that can't be told, although the server offers it.
+    async fn position(self, watched: &Watched<'_>) -> Result<Result<Value, String>, ConnectionError> {
         match self {
             Self::SyncRepl => syncrepl::position(watched).await,
-            Self::Timestamp => Ok(Some(Value::Null)),
+            Self::Timestamp => timestamp::position(watched).await,
         }
     }
 
@@ -142,13 +142,13 @@ pub async fn stand(session: &Session, root: &RootDse, table: &SearchTable) -> Re
         let wide = table.with(&mechanism.attributes(root));
         let watched = Watched { session, root, table: wide, page_size: 1 };
         match mechanism.position(&watched).await? {
-            Some(position) => {
+            Ok(position) => {
                 let cursor = Cursor::new(*mechanism, root, session, table, position);
                 let words = [format!("changes by {word}: {why}")].into_iter().chain(passed_over);
                 let words = words.collect::<Vec<_>>().join("; ");
                 return Ok(Stand { table: watched.table, cursor: Some(cursor.to_json()), words });
             }
-            None => passed_over.push(format!("not by {word}: the server offers it but does not say where it stands")),
+            Err(why_not) => passed_over.push(format!("not by {word}: {why_not}")),
         }
     }
     let words = match passed_over.is_empty() {
