@@ -166,6 +166,10 @@ pub struct ConnectionRequest {
     /// Columns that keys of entity types are made of, per table.
     #[serde(default)]
     pub key_columns: std::collections::BTreeMap<String, Vec<String>>,
+    /// Columns of this connection that associations hold against each other, references and what they refer to, per
+    /// table: values that mean the same must leave as the same text.
+    #[serde(default)]
+    pub matched_columns: std::collections::BTreeMap<String, Vec<String>>,
 }
 
 /// A multi-valued column that leaves the export as pairs.

@@ -48,7 +48,8 @@ static SETTINGS: &[Setting] = &[
         name: "servers",
         value: SettingValue::TextList,
         required: true,
-        help: "Addresses such as ldaps://directory.example.org; the first that answers is used.",
+        help: "Addresses such as ldaps://directory.example.org, or ldapi://%2Frun%2Fslapd%2Fldapi; the first that \
+               answers is used.",
     },
     Setting {
         name: "bind_dn",
@@ -61,6 +62,24 @@ static SETTINGS: &[Setting] = &[
         value: SettingValue::Secret,
         required: false,
         help: "The password that belongs to bind_dn.",
+    },
+    Setting {
+        name: "sasl_external",
+        value: SettingValue::Bool,
+        required: false,
+        help: "Sign in as whom the connection says (SASL EXTERNAL): the user at an ldapi:// socket, or client_certificate.",
+    },
+    Setting {
+        name: "client_certificate",
+        value: SettingValue::Path,
+        required: false,
+        help: "PEM file with our certificate, for servers that ask for one.",
+    },
+    Setting {
+        name: "client_key",
+        value: SettingValue::Path,
+        required: false,
+        help: "PEM file with the key of client_certificate.",
     },
     Setting {
         name: "start_tls",

@@ -73,6 +73,7 @@ fn check_together(section: &Section<'_, '_>, kind: &dyn ConnectionKind, definiti
         mapped_columns: BTreeMap::new(),
         pair_columns: BTreeMap::new(),
         key_columns: BTreeMap::new(),
+        matched_columns: BTreeMap::new(),
     };
     if let Err(error) = kind.check_settings(&request) {
         section.error(error.to_string());

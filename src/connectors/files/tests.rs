@@ -79,6 +79,7 @@ fn request(folder: &Path, file: &str, mut settings: Value) -> ConnectionRequest 
         mapped_columns: BTreeMap::new(),
         pair_columns: BTreeMap::new(),
         key_columns: BTreeMap::new(),
+        matched_columns: BTreeMap::new(),
     }
 }
 

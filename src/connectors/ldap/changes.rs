@@ -115,15 +115,13 @@ impl Mechanism {
         }
     }
 
-    /// Where the table stands now, in its own terms; or why it can't say, although the server offers it.
+    /// Where the table stands now, in its own terms; or why that can't be told, although the server offers it.
     async fn position(self, watched: &Watched<'_>) -> Result<Result<Value, String>, ConnectionError> {
         match self {
-            Self::SyncRepl => Ok(syncrepl::position(watched)
-                .await?
-                .ok_or_else(|| "the server offers it but does not say where it stands".to_owned())),
+            Self::SyncRepl => syncrepl::position(watched).await,
             Self::DirSync => dirsync::position(watched).await,
             Self::Usn => usn::position(watched).await,
-            Self::Timestamp => Ok(Ok(Value::Null)),
+            Self::Timestamp => timestamp::position(watched).await,
         }
     }
 

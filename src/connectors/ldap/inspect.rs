@@ -99,6 +99,7 @@ fn describe(server: &Server, settings: &DirectorySettings, session: &Session, ro
     let encryption = session.encryption.as_deref().unwrap_or("not encrypted");
     let who = match &settings.credentials {
         Some(credentials) => format!("signed in as {}", credentials.dn),
+        None if settings.external => "signed in as whom the connection says (SASL EXTERNAL)".to_owned(),
         None => "anonymous".to_owned(),
     };
     let mut message = format!("{product}, {encryption}, {who}");

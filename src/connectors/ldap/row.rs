@@ -66,6 +66,8 @@ enum Content {
     Text,
     /// Distinguished names, which leave in one form; what is none, as it is.
     Names,
+    /// Names that are held against others: without regard to capitals.
+    MatchedNames,
     /// Bytes, which leave as base64.
     Bytes,
 }
@@ -133,6 +135,8 @@ impl RowShape {
                 name: name.to_owned(),
                 content: if is_binary(name, &named_binary) {
                     Content::Bytes
+                } else if table.matched.iter().any(|matched| matched == name) {
+                    Content::MatchedNames
                 } else if holds_names(name, table) {
                     Content::Names
                 } else {
@@ -182,7 +186,7 @@ impl RowShape {
     /// by the server; other options (`;lang-de`) are other attributes and have to be asked for.
     pub fn row(&self, entry: Entry, unasked: &mut Unasked) -> Result<Row, RowFault> {
         let mut row = Row { values: vec![Vec::new(); self.columns.len()], unfinished: Vec::new(), dn: entry.dn };
-        row.values[DN].push(dn::one_form(&row.dn).unwrap_or_else(|| row.dn.clone()).into_bytes());
+        row.values[DN].push(self.name_of(&row.dn).into_bytes());
         for (description, values) in entry.attributes {
             let (name, range) = match range::parse(&description) {
                 Some((name, range)) => (name, Some(range)),
@@ -206,6 +210,15 @@ impl RowShape {
         Ok(row)
     }
 
+    /// An entry's name in the form in which it leaves.
+    pub fn name_of(&self, name: &str) -> String {
+        let form = match self.columns.first().map(|column| column.content) {
+            Some(Content::MatchedNames) => dn::matched_form(name),
+            _ => dn::one_form(name),
+        };
+        form.unwrap_or_else(|| name.to_owned())
+    }
+
     fn column(&self, description: &str) -> Option<usize> {
         let lower = description.to_ascii_lowercase();
         self.by_name.get(&lower).or_else(|| self.by_name.get(lower.strip_suffix(";binary")?)).copied()
@@ -222,6 +235,7 @@ impl RowShape {
             };
             row.values[column].push(match content {
                 Content::Names => dn::one_form(&value).unwrap_or(value).into_bytes(),
+                Content::MatchedNames => dn::matched_form(&value).unwrap_or(value).into_bytes(),
                 _ => value.into_bytes(),
             });
         }

@@ -70,7 +70,30 @@ impl Session {
         if let Some(credentials) = &settings.credentials {
             session.sign_in(credentials).await?;
         }
+        if settings.external {
+            session.sign_in_as_connected().await?;
+        }
         Ok(session)
+    }
+
+    /// SASL EXTERNAL (RFC 4422 appendix A): the connection itself says who we are.
+    async fn sign_in_as_connected(&self) -> Result<(), ConnectionError> {
+        let mut ldap = self.handle();
+        // In a task of its own, as below.
+        let answer = tokio::spawn(async move { ldap.sasl_external_bind().await }).await;
+        let result = match answer {
+            Ok(result) => result.map_err(|error| self.lost(&error))?,
+            Err(_) => return Err(ConnectionError::permanent(&self.server, "the answer to the sign-in is not LDAP")),
+        };
+        if result.rc == outcome::SUCCESS {
+            return Ok(());
+        }
+        let outcome = outcome::explain(&result);
+        Err(ConnectionError {
+            place: self.server.clone(),
+            message: format!("signing in as whom the connection says (SASL EXTERNAL) failed: {}", outcome.words),
+            transient: outcome.transient,
+        })
     }
 
     async fn sign_in(&self, credentials: &Credentials) -> Result<(), ConnectionError> {

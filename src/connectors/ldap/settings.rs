@@ -4,10 +4,11 @@ use super::changes::Mechanism;
 use crate::connectors::{ConnectionError, ConnectionRequest, PairColumn};
 use crate::secret::Secret;
 use ldap3::Scope;
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
@@ -27,6 +28,10 @@ pub struct DirectorySettings {
     pub servers: Vec<Server>,
     /// Whom to sign in as; `None` reads anonymously.
     pub credentials: Option<Credentials>,
+    /// Sign in as whom the connection itself says (SASL EXTERNAL): the user behind a socket, or a certificate.
+    pub external: bool,
+    /// PEM files with our certificate and its key, for servers that ask for one.
+    pub client_certificate: Option<(PathBuf, PathBuf)>,
     /// The only CA certificates to trust; `None` trusts those of the system.
     pub ca_file: Option<PathBuf>,
     /// Entries per page.
@@ -47,6 +52,8 @@ pub struct Server {
     pub port: u16,
     /// How the connection is protected.
     pub protection: Protection,
+    /// A socket of this machine (`ldapi://`), instead of host and port.
+    pub socket: Option<PathBuf>,
 }
 
 /// How a connection is protected.
@@ -87,6 +94,8 @@ pub struct SearchTable {
     pub pairs: Vec<PairColumn>,
     /// Columns that keys are made of.
     pub keys: Vec<String>,
+    /// Columns that associations hold against each other.
+    pub matched: Vec<String>,
     /// How it is told what changed.
     pub changes: Wish,
 }
@@ -120,6 +129,10 @@ struct ConnectionSettings {
     bind_dn: Option<String>,
     #[serde(default)]
     start_tls: bool,
+    #[serde(default)]
+    sasl_external: bool,
+    client_certificate: Option<PathBuf>,
+    client_key: Option<PathBuf>,
     ca_file: Option<PathBuf>,
     page_size: Option<i64>,
     timeout_seconds: Option<i64>,
@@ -170,9 +183,37 @@ impl DirectorySettings {
             raw.servers.iter().map(|text| server(text, raw.start_tls, &place)).collect::<Result<Vec<_>, _>>()?;
         let page_size = within("page_size", raw.page_size.unwrap_or(500), MAX_PAGE_SIZE, &place)?;
         let seconds = within("timeout_seconds", raw.timeout_seconds.unwrap_or(30), MAX_TIMEOUT_SECONDS, &place)?;
+        let credentials = credentials(raw.bind_dn, request.secrets.get("bind_password"), &place)?;
+        let client_certificate = match (raw.client_certificate, raw.client_key) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            _ => {
+                let message = "`client_certificate` and `client_key` belong together: give both, or neither";
+                return Err(ConnectionError::permanent(place, message));
+            }
+        };
+        if raw.sasl_external {
+            if credentials.is_some() {
+                let message = "`sasl_external` signs in without a password: remove `bind_dn` and `bind_password`";
+                return Err(ConnectionError::permanent(place, message));
+            }
+            let is_known = |server: &Server| {
+                server.socket.is_some() || server.protection != Protection::None && client_certificate.is_some()
+            };
+            if let Some(server) = servers.iter().find(|server| !is_known(server)) {
+                let message = format!(
+                    "`sasl_external` needs a connection that says who we are: {} is neither a socket (ldapi://) nor \
+                     encrypted with a `client_certificate`",
+                    server.name
+                );
+                return Err(ConnectionError::permanent(place, message));
+            }
+        }
         Ok(Self {
             servers,
-            credentials: credentials(raw.bind_dn, request.secrets.get("bind_password"), &place)?,
+            credentials,
+            external: raw.sasl_external,
+            client_certificate,
             ca_file: raw.ca_file,
             page_size: page_size as i32,
             timeout: Duration::from_secs(seconds as u64),
@@ -196,12 +237,16 @@ fn within(name: &str, value: i64, most: i64, place: &str) -> Result<i64, Connect
 /// The text itself is not repeated in errors: somebody may have written a password into it.
 fn server(text: &str, start_tls: bool, place: &str) -> Result<Server, ConnectionError> {
     let refuse = |why: &str| ConnectionError::permanent(place, format!("`servers`: {why}"));
+    if let Some(path) = text.strip_prefix("ldapi://") {
+        return socket(path)
+            .ok_or_else(|| refuse("an ldapi:// address names its socket as ldapi://%2Fpath%2Fto%2Fldapi"));
+    }
     let url = Url::parse(text).map_err(|error| refuse(&format!("an address can't be read ({error})")))?;
     let (protection, standard_port) = match (url.scheme(), start_tls) {
         ("ldaps", _) => (Protection::Tls, 636),
         ("ldap", true) => (Protection::StartTls, 389),
         ("ldap", false) => (Protection::None, 389),
-        _ => return Err(refuse("an address begins with neither ldap:// nor ldaps://")),
+        _ => return Err(refuse("an address begins with none of ldap://, ldaps:// and ldapi://")),
     };
     if !url.username().is_empty() || url.password().is_some() {
         return Err(refuse("an address holds a user name: it belongs in `bind_dn` and `bind_password`"));
@@ -216,6 +261,20 @@ fn server(text: &str, start_tls: bool, place: &str) -> Result<Server, Connection
         host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
         port,
         protection,
+        socket: None,
+    })
+}
+
+/// `%2Frun%2Fslapd%2Fldapi`, as OpenLDAP writes it.
+fn socket(path: &str) -> Option<Server> {
+    let decoded = percent_decode_str(path.trim_end_matches('/')).decode_utf8().ok()?;
+    let name = format!("ldapi://{path}");
+    decoded.starts_with('/').then(|| Server {
+        name,
+        host: "localhost".to_owned(),
+        port: 0,
+        protection: Protection::None,
+        socket: Some(PathBuf::from(decoded.into_owned())),
     })
 }
 
@@ -247,8 +306,11 @@ fn tables(request: &ConnectionRequest, place: &str) -> Result<Vec<SearchTable>, 
         .iter()
         .map(|table| {
             let pairs = request.pair_columns.get(&table.name).cloned().unwrap_or_default();
-            let keys = request.key_columns.get(&table.name).cloned().unwrap_or_default();
-            search_table(&table.name, &table.settings, pairs, keys, &format!("{place}, table `{}`", table.name))
+            let columns = |of: &BTreeMap<String, Vec<String>>| of.get(&table.name).cloned().unwrap_or_default();
+            let search =
+                search_table(&table.name, &table.settings, pairs, &format!("{place}, table `{}`", table.name))?;
+            let (keys, matched) = (columns(&request.key_columns), columns(&request.matched_columns));
+            Ok(SearchTable { keys, matched, ..search })
         })
         .collect()
 }
@@ -257,7 +319,6 @@ fn search_table(
     name: &str,
     settings: &Map<String, Value>,
     pairs: Vec<PairColumn>,
-    keys: Vec<String>,
     place: &str,
 ) -> Result<SearchTable, ConnectionError> {
     let raw: TableSettings = parse(settings, place)?;
@@ -300,7 +361,8 @@ fn search_table(
         attributes,
         binary_attributes: raw.binary_attributes,
         pairs,
-        keys,
+        keys: Vec::new(),
+        matched: Vec::new(),
         changes: raw.changes,
     })
 }

@@ -54,6 +54,8 @@ pub struct SyncEnd {
     pub cookie: Option<Vec<u8>>,
     /// Whether what is gone was named, rather than left out of a list; none: it was not said.
     pub refresh_deletes: Option<bool>,
+    /// The server's own words.
+    pub text: String,
     result: LdapResult,
 }
 
@@ -102,7 +104,8 @@ impl<'a> SyncSearch<'a> {
         });
         let done = control(&result.ctrls, SYNC_DONE).and_then(wire::sync_done);
         let (cookie, refresh_deletes) = done.map_or((None, None), |(cookie, deletes)| (cookie, Some(deletes)));
-        SyncEnd { code: result.rc, cookie: cookie.or(self.cookie), refresh_deletes, result }
+        let text = result.text.clone();
+        SyncEnd { code: result.rc, cookie: cookie.or(self.cookie), refresh_deletes, text, result }
     }
 
     fn malformed(&self) -> ConnectionError {
@@ -158,7 +161,7 @@ impl<'a> SyncSearch<'a> {
 impl SyncEnd {
     /// The result in words.
     pub fn words(&self) -> String {
-        outcome::words(self.code, &self.result.text)
+        outcome::words(self.code, &self.text)
     }
 
     /// The result as an error.

@@ -3,7 +3,7 @@
 use super::secrets;
 use crate::connectors::{ConnectionError, ConnectionRequest, PairColumn, UploadedFile};
 use crate::model::association::AssociationDefinition;
-use crate::model::connection::SourceTable;
+use crate::model::connection::{ConnectionDefinition, SourceTable};
 use crate::model::connector::ConnectorDefinition;
 use crate::model::entity_type::EntityTypeDefinition;
 use crate::model::property::PropertyDefinition;
@@ -16,7 +16,7 @@ pub fn requests(
     definition: &ConnectorDefinition,
     uploads: &HashMap<SourceTable, UploadedFile>,
 ) -> Result<Vec<ConnectionRequest>, ConnectionError> {
-    let request = |connection: &crate::model::connection::ConnectionDefinition| {
+    let request = |connection: &ConnectionDefinition| {
         let mut request = ConnectionRequest {
             definition: connection.clone(),
             secrets: secrets::resolve(connection)?,
@@ -24,6 +24,7 @@ pub fn requests(
             mapped_columns: BTreeMap::new(),
             pair_columns: BTreeMap::new(),
             key_columns: BTreeMap::new(),
+            matched_columns: matched_columns(definition, connection),
         };
         for table in &connection.tables {
             let source = SourceTable::new(&connection.name, &table.name);
@@ -77,6 +78,44 @@ fn key_columns(definition: &ConnectorDefinition, source: &SourceTable) -> Vec<St
         })
         .collect();
     columns.into_iter().collect()
+}
+
+/// The columns that associations hold against each other, where both are columns of this connection.
+fn matched_columns(
+    definition: &ConnectorDefinition,
+    connection: &ConnectionDefinition,
+) -> BTreeMap<String, Vec<String>> {
+    let mut matched: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let table = |source: &SourceTable| {
+        source.parts().filter(|(of, _)| *of == connection.name).map(|(_, table)| table.to_owned())
+    };
+    let mut add =
+        |reference: (&SourceTable, &str), target: &EntityTypeDefinition, property: Option<&PropertyDefinition>| {
+            let Some(column) = property.and_then(column_of) else { return };
+            let (Some(from), Some(to)) = (table(reference.0), table(&target.source)) else { return };
+            for (table, column) in [(from, reference.1.to_owned()), (to, column)] {
+                let columns = matched.entry(table).or_default();
+                if !columns.contains(&column) {
+                    columns.push(column);
+                }
+            }
+        };
+    for association in &definition.associations {
+        let Some(from) = from_end(definition, association) else { continue };
+        let source = association.source.as_ref().unwrap_or(&from.source);
+        if let Some(column) = &association.from_column {
+            add((source, column), from, from.key());
+        }
+        let Some(column) = association.to_column.as_ref().or(association.column.as_ref()) else { continue };
+        for to in association.to.names().filter_map(|name| definition.entity_type(name)) {
+            let property = match &association.match_property {
+                Some(name) => to.properties.iter().find(|property| property.name == *name),
+                None => to.key(),
+            };
+            add((source, column), to, property);
+        }
+    }
+    matched
 }
 
 /// Documents are checked: an expression that compiled then compiles now, and one that computes names of columns is for

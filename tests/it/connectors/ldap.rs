@@ -21,6 +21,7 @@ pub struct Document {
     password: Option<String>,
     pairs: BTreeMap<String, Vec<PairColumn>>,
     keys: BTreeMap<String, Vec<String>>,
+    matched: BTreeMap<String, Vec<String>>,
 }
 
 impl Document {
@@ -28,7 +29,8 @@ impl Document {
     pub fn new(servers: &[String]) -> Self {
         let text = format!("name = \"ldap\"\nkind = \"ldap\"\nservers = {servers:?}\nbind_dn = {ADMIN:?}\n");
         let definition = toml::from_str(&text).unwrap();
-        Self { definition, password: Some(PASSWORD.to_owned()), pairs: BTreeMap::new(), keys: BTreeMap::new() }
+        let (pairs, keys, matched) = Default::default();
+        Self { definition, password: Some(PASSWORD.to_owned()), pairs, keys, matched }
     }
 
     /// Another setting of the connection.
@@ -53,6 +55,19 @@ impl Document {
     pub fn key(mut self, table: &str, column: &str) -> Self {
         self.keys.insert(table.to_owned(), vec![column.to_owned()]);
         self
+    }
+
+    /// A column of a table that associations match.
+    pub fn matched(mut self, table: &str, column: &str) -> Self {
+        self.matched.entry(table.to_owned()).or_default().push(column.to_owned());
+        self
+    }
+
+    /// Whoever the connection says.
+    pub fn external(mut self) -> Self {
+        self.password = None;
+        self.definition.settings.remove("bind_dn");
+        self.set("sasl_external", true)
     }
 
     /// A column of a table that leaves as pairs.
@@ -90,6 +105,7 @@ impl Document {
             mapped_columns: BTreeMap::new(),
             pair_columns: self.pairs.clone(),
             key_columns: self.keys.clone(),
+            matched_columns: self.matched.clone(),
         }
     }
 

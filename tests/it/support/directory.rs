@@ -97,6 +97,8 @@ impl DirectoryBuilder {
         let mut global = self.global;
         if let Some(names) = &self.certificate_names {
             make_certificate(folder.path(), names);
+            // Whoever has a certificate may show it.
+            global.push_str("TLSVerifyClient try\n");
             for (directive, file) in [
                 ("TLSCACertificateFile", "ca.pem"),
                 ("TLSCertificateFile", "server.pem"),
@@ -129,7 +131,8 @@ impl DirectoryBuilder {
         );
         std::fs::write(&configuration, text).expect("slapd.conf");
         slapadd(&configuration, &format!("{TREE}{}", self.ldif));
-        let (server, port, secure_port) = start_slapd(&configuration, self.certificate_names.is_some());
+        let socket = socket_of(folder.path());
+        let (server, port, secure_port) = start_slapd(&configuration, &socket, self.certificate_names.is_some());
         Directory { folder, server, port, secure_port }
     }
 }
@@ -160,9 +163,29 @@ impl Directory {
         format!("ldaps://{host}:{}", self.secure_port.expect("a directory with a certificate"))
     }
 
+    /// `ldapi://…`, its socket.
+    pub fn socket_url(&self) -> String {
+        socket_of(self.folder.path())
+    }
+
     /// TCP port without TLS.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// A certificate of `cn=muster` from its CA, and the key.
+    pub fn client_certificate(&self) -> (PathBuf, PathBuf) {
+        let folder = self.folder.path();
+        openssl(
+            folder,
+            "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=muster -keyout client.key -out client.csr",
+        );
+        std::fs::write(folder.join("usage"), "keyUsage=digitalSignature\n").unwrap();
+        openssl(
+            folder,
+            "x509 -req -in client.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile usage -out client.pem",
+        );
+        (folder.join("client.pem"), folder.join("client.key"))
     }
 
     /// The CA that its certificate is from.
@@ -195,7 +218,7 @@ impl Directory {
         self.signal(Signal::SIGTERM);
         let _ = self.server.wait();
         let configuration = self.folder.path().join("slapd.conf");
-        let address = format!("ldap://127.0.0.1:{}", self.port);
+        let address = format!("ldap://127.0.0.1:{} {}", self.port, self.socket_url());
         self.server = spawn_slapd(&configuration, &address);
         assert!(answers(&mut self.server, self.port), "slapd did not start again at {address}");
     }
@@ -316,11 +339,11 @@ fn feed(command: &mut Command, input: &str) {
 }
 
 /// A port may be taken between looking and using it: then with others.
-fn start_slapd(configuration: &Path, secure: bool) -> (Child, u16, Option<u16>) {
+fn start_slapd(configuration: &Path, socket: &str, secure: bool) -> (Child, u16, Option<u16>) {
     for _ in 0..10 {
         let port = free_port();
         let secure_port = secure.then(free_port);
-        let mut addresses = format!("ldap://127.0.0.1:{port}");
+        let mut addresses = format!("ldap://127.0.0.1:{port} {socket}");
         if let Some(port) = secure_port {
             write!(addresses, " ldaps://127.0.0.1:{port}").unwrap();
         }
@@ -332,6 +355,10 @@ fn start_slapd(configuration: &Path, secure: bool) -> (Child, u16, Option<u16>) 
         let _ = server.wait();
     }
     panic!("slapd did not start: {}", std::fs::read_to_string(configuration).unwrap());
+}
+
+fn socket_of(folder: &Path) -> String {
+    format!("ldapi://{}", folder.join("ldapi").display().to_string().replace('/', "%2F"))
 }
 
 fn spawn_slapd(configuration: &Path, addresses: &str) -> Child {

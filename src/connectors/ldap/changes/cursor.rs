@@ -86,7 +86,7 @@ fn server(root: &RootDse, session: &Session) -> String {
 }
 
 fn search(table: &SearchTable) -> String {
-    let SearchTable { base, scope, filter, attributes, binary_attributes, pairs, keys, .. } = table;
-    let all = json!([base, *scope as u8, filter, attributes, binary_attributes, pairs, keys]).to_string();
+    let SearchTable { base, scope, filter, attributes, binary_attributes, pairs, keys, matched, .. } = table;
+    let all = json!([base, *scope as u8, filter, attributes, binary_attributes, pairs, keys, matched]).to_string();
     Sha256::digest(all).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }

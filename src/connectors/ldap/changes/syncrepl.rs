@@ -38,15 +38,19 @@ pub fn offer(root: &RootDse) -> Result<&'static str, &'static str> {
     }
 }
 
-/// The server's cookie as of now; `None` if it gives none for this base.
-pub async fn position(watched: &Watched<'_>) -> Result<Option<Value>, ConnectionError> {
+/// The server's cookie as of now; or why it gives none.
+pub async fn position(watched: &Watched<'_>) -> Result<Result<Value, String>, ConnectionError> {
     // 389 Directory Server takes a cookie only for the search that it gave it for: there, the whole is listed.
     let filter = if watched.root.is_openldap() { NOTHING } else { &watched.table.filter };
     let table = SearchTable { filter: filter.to_owned(), attributes: Vec::new(), ..watched.table.clone() };
     let mut search = SyncSearch::begin(watched.session, &table, None).await?;
     while search.next().await?.is_some() {}
     let end = search.end();
-    Ok(end.cookie.filter(|_| end.code == outcome::SUCCESS).map(|cookie| STANDARD.encode(cookie).into()))
+    Ok(match (end.code, end.cookie) {
+        (outcome::SUCCESS, Some(ref cookie)) => Ok(STANDARD.encode(cookie).into()),
+        (outcome::SUCCESS, None) => Err("the server offers it, but gives no cookie for this base".to_owned()),
+        (code, _) => Err(format!("the server offers it, but answers {}", outcome::words(code, &end.text))),
+    })
 }
 
 /// What changed since the cookie.

@@ -7,7 +7,6 @@
 //! apart: entries with the newest stamp that was read are read once more. OpenLDAP has a better one (`entryCSN`, another
 //! for each write).
 
-use super::super::dn;
 use super::super::entry::Entry;
 use super::super::root::RootDse;
 use super::super::row::RowShape;
@@ -17,7 +16,8 @@ use super::Watched;
 use super::found::{Found, Listed, Mark, digest};
 use super::identity::Identity;
 use super::settle::{each_known, expired, read_where};
-use crate::connectors::{ChangesError, Extraction};
+use crate::connectors::{ChangesError, ConnectionError, Extraction};
+use serde_json::Value;
 
 /// What a check says of it.
 pub const OFFER: &str = "all entries are listed by name and by when they were last written, and held against what was \
@@ -35,6 +35,23 @@ pub fn stamp(root: &RootDse) -> &'static str {
 /// Whether two writes of an entry always have two stamps.
 fn is_exact(root: &RootDse) -> bool {
     root.is_openldap()
+}
+
+/// Nothing to remember: what was read says it. Or why it can't: an entry lacks what is needed.
+pub async fn position(watched: &Watched<'_>) -> Result<Result<Value, String>, ConnectionError> {
+    let attributes = [watched.root.identity(), stamp(watched.root)];
+    let table = lean(watched, attributes.iter().map(|attribute| (*attribute).to_owned()).collect());
+    let mut search = PagedSearch::new(watched.session.clone(), &table, watched.page_size);
+    let Some(entry) = search.next().await? else { return Ok(Ok(Value::Null)) };
+    Ok(match attributes.iter().find(|attribute| value(&entry, attribute).is_none()) {
+        Some(lacking) => Err(format!("the server gives no `{lacking}` to this account")),
+        None => Ok(Value::Null),
+    })
+}
+
+/// The same search for a few attributes.
+fn lean(watched: &Watched<'_>, attributes: Vec<String>) -> SearchTable {
+    SearchTable { attributes, pairs: Vec::new(), ..watched.table.clone() }
 }
 
 /// What changed since the applied runs have read the table.
@@ -60,7 +77,8 @@ pub async fn changes(watched: &Watched<'_>, extraction: &mut dyn Extraction) -> 
 pub async fn list(watched: &Watched<'_>, stamp: Option<&str>) -> Result<Listed, ChangesError> {
     let identity = watched.root.identity();
     let attributes = std::iter::once(identity).chain(stamp).map(str::to_owned).collect();
-    let table = SearchTable { attributes, pairs: Vec::new(), ..watched.table.clone() };
+    let table = lean(watched, attributes);
+    let shape = RowShape::new(&watched.table);
     let mut search = PagedSearch::new(watched.session.clone(), &table, watched.page_size);
     let mut listed = Listed::new();
     while let Some(entry) = search.next().await? {
@@ -76,8 +94,7 @@ pub async fn list(watched: &Watched<'_>, stamp: Option<&str>) -> Result<Listed, 
                 }
             },
         };
-        let name = dn::one_form(&entry.dn).unwrap_or_else(|| entry.dn.clone());
-        listed.insert(id, Some(Mark { name: digest(&name), stamp: written }));
+        listed.insert(id, Some(Mark { name: digest(&shape.name_of(&entry.dn)), stamp: written }));
     }
     Ok(listed)
 }

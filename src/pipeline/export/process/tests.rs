@@ -46,6 +46,7 @@ fn task() -> Task {
         mapped_columns: BTreeMap::new(),
         pair_columns: BTreeMap::new(),
         key_columns: BTreeMap::new(),
+        matched_columns: BTreeMap::new(),
     };
     Task::new(Operation::Check, request, Limits::default())
 }

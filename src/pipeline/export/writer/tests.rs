@@ -20,6 +20,7 @@ fn request(pairs: &[PairColumn]) -> ConnectionRequest {
         mapped_columns: BTreeMap::new(),
         pair_columns: BTreeMap::from([("people".to_owned(), pairs.to_vec())]),
         key_columns: BTreeMap::new(),
+        matched_columns: BTreeMap::new(),
     }
 }
 

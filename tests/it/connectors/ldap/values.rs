@@ -67,6 +67,21 @@ fn distinguished_names_keep_escapes_and_unicode() {
 }
 
 #[test]
+fn names_that_are_matched_are_the_same_text_however_they_are_typed() {
+    let entries = "dn: UID=Ada,OU=People,DC=Example,DC=Org\nobjectClass: inetOrgPerson\nsn: S\ncn: A\nuid: Ada\n\n\
+                   dn: cn=g,ou=groups,dc=example,dc=org\nobjectClass: groupOfNames\ncn: g\n\
+                   member: userid=ADA , ou=PEOPLE,dc=example,dc=org\n\n";
+    let directory = Directory::builder().entries(entries).start();
+    let document = || Document::new(&[directory.url()]).people(&["uid"]).groups();
+    let export = document().matched("people", "dn").matched("groups", "member").export().unwrap();
+    assert_eq!(export.column("people", "dn"), ["uid=ada,ou=people,dc=example,dc=org"]);
+    assert_eq!(export.column("groups.member", "member"), export.column("people", "dn"));
+    assert_eq!(document().export().unwrap().column("people", "uid"), ["Ada"]);
+    let as_typed = document().export().unwrap();
+    assert!(as_typed.column("people", "dn")[0].starts_with("uid=Ada,"), "capitals stay where nothing is matched");
+}
+
+#[test]
 fn bytes_leave_as_base64_even_if_they_happen_to_be_text() {
     let directory = Directory::builder()
         .entries(&person("jpegPhoto:: /9j/4AAQ\njpegPhoto: plain text\nuserPassword: in here\n"))
