@@ -7,6 +7,7 @@ mod inspection;
 mod reading;
 mod replica;
 mod synchronization;
+mod synchronization_faults;
 mod values;
 
 use crate::support::directory::{ADMIN, PASSWORD};
