@@ -10,12 +10,13 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 PROGRAM := $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/muster
 AXE := $(TARGET)/axe/node_modules/axe-core/axe.min.js
 
-.PHONY: help run test bench lint docs clean
+.PHONY: help run test bench bench-ldap lint docs clean
 
 help:
 	@echo "make run     build Muster, and serve a demonstration (data in MUSTER_DATA_DIR, ./data if unset)"
 	@echo "make test    all tests: real PostgreSQL, real directory server, real browser"
 	@echo "make bench   speed against the yardstick (USERS=$(USERS))"
+	@echo "make bench-ldap  reading a directory against ldapsearch (USERS=$(USERS))"
 	@echo "make lint    format, clippy, licences, spelling"
 	@echo "make docs    the documentation of the code, in $(TARGET)/doc"
 
@@ -31,6 +32,10 @@ test: $(AXE)
 bench:
 	@.ci/needs bench
 	USERS=$(USERS) $(CARGO) bench --locked --bench bench
+
+bench-ldap:
+	@.ci/needs test
+	USERS=$(USERS) $(CARGO) bench --locked --bench ldap
 
 lint:
 	$(CARGO) fmt --check

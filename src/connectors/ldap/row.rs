@@ -250,9 +250,17 @@ impl RowShape {
         extraction.row(None, &mut cells.iter().map(Vec::as_slice))
     }
 
+    /// The columns of a table of changes. Those that leave as pairs stand behind the others, without values: what has
+    /// the column, has no other pairs than those that come with it.
+    pub fn header_of_changes(&self) -> Vec<String> {
+        let of_pairs = self.columns.iter().filter(|column| !column.in_table).map(|column| column.name.clone());
+        self.header().into_iter().chain(of_pairs).collect()
+    }
+
     /// Writes the row as one that is new or changed, and its pairs behind it.
     pub fn write_change(&self, row: Row, extraction: &mut dyn Extraction) -> Result<(), ConnectionError> {
-        let cells = self.table_cells(&row);
+        let mut cells = self.table_cells(&row);
+        cells.resize(self.columns.len(), Vec::new());
         extraction.change("update", None, None, &mut cells.iter().map(Vec::as_slice))?;
         self.write_pairs(&row, extraction)
     }

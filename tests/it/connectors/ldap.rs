@@ -8,6 +8,7 @@ mod inspection;
 mod reading;
 mod replica;
 mod synchronization;
+mod synchronization_faults;
 mod values;
 
 use crate::support::directory::{ADMIN, PASSWORD};

@@ -70,7 +70,10 @@ fn a_company_arrives_whole_from_active_directory() {
 fn follower(base: &str, mechanism: &str) -> Program {
     let groups = "base = \"DC=example,DC=org\"";
     connector(|document| {
-        let open = format!("{}\n[guards]\nfirst_run = false\nreject_percentage = 0\n\n[[connection]]", wide_open!());
+        let open = format!(
+            "{}\n[guards]\nfirst_run = false\nreject_percentage = 0\nvolume_percentage = 0\n\n[[connection]]",
+            wide_open!()
+        );
         document
             .replacen("[[connection]]", &open, 1)
             .replace(

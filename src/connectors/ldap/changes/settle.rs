@@ -96,12 +96,13 @@ impl Settled {
     ) -> Result<(), ChangesError> {
         let Self { found, old, .. } = self;
         let shape = RowShape::new(&watched.table);
-        let header = shape.header();
+        let header = shape.header_of_changes();
         let table = &watched.table;
         let changes = Changes { columns: &header, command_column: COMMAND };
         extraction.begin_changes(&table.name, &table.source_file(), &changes)?;
         for (_, record) in &old {
-            extraction.change("delete", None, None, &mut record.iter().map(String::as_bytes))?;
+            let cells = record.iter().map(String::as_bytes).chain(std::iter::repeat(b"".as_slice())).take(header.len());
+            extraction.change("delete", None, None, &mut { cells })?;
         }
         let (gone, changed) = (old.len() as u64, found.changed.len() as u64);
         for row in found.changed.into_rows() {
@@ -285,7 +286,7 @@ pub fn each_known(
     let at = header.iter().position(|name| name == column).unwrap_or_default();
     let mut is_usable = true;
     let is_known = extraction.known(&table.name, column, &mut |record| {
-        let identity = record.values.get(at).and_then(Identity::of_cell).filter(|_| record.columns == header);
+        let identity = record.values.get(at).and_then(Identity::of_cell).filter(|_| record.columns.starts_with(header));
         match identity {
             Some(identity) => hear(identity, record),
             None => is_usable = false,
