@@ -11,12 +11,13 @@ PROGRAM := $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/muster
 AXE := $(TARGET)/axe/node_modules/axe-core/axe.min.js
 SCIM := $(TARGET)/scim/scim2_server/service.py
 
-.PHONY: help run test bench lint docs clean
+.PHONY: help run test bench bench-ldap lint docs clean
 
 help:
 	@echo "make run     build Muster, and serve a demonstration (data in MUSTER_DATA_DIR, ./data if unset)"
 	@echo "make test    all tests: real PostgreSQL, real directory server, real browser"
 	@echo "make bench   speed against the yardstick (USERS=$(USERS))"
+	@echo "make bench-ldap  reading a directory against ldapsearch (USERS=$(USERS))"
 	@echo "make lint    format, clippy, licences, spelling"
 	@echo "make docs    the documentation of the code, in $(TARGET)/doc"
 
@@ -32,6 +33,10 @@ test: $(AXE) $(SCIM)
 bench:
 	@.ci/needs bench
 	USERS=$(USERS) $(CARGO) bench --locked --bench bench
+
+bench-ldap:
+	@.ci/needs test
+	USERS=$(USERS) $(CARGO) bench --locked --bench ldap
 
 lint:
 	$(CARGO) fmt --check

@@ -169,6 +169,13 @@ pub struct ConnectionRequest {
     /// Columns with several values that stand in an association (`column`, many): exported as pairs, one per row, into
     /// the table `<table>.<column>` with the columns `<key column>` and `<column>`. Per table: column and key column.
     pub pair_columns: std::collections::BTreeMap<String, Vec<PairColumn>>,
+    /// Columns that keys of entity types are made of, per table.
+    #[serde(default)]
+    pub key_columns: std::collections::BTreeMap<String, Vec<String>>,
+    /// Columns of this connection that associations hold against each other, references and what they refer to, per
+    /// table: values that mean the same must leave as the same text.
+    #[serde(default)]
+    pub matched_columns: std::collections::BTreeMap<String, Vec<String>>,
 }
 
 /// A multi-valued column that leaves the export as pairs.
@@ -224,11 +231,32 @@ pub trait Extraction {
         values: [&[u8]; 2],
     ) -> Result<(), ConnectionError>;
 
+    /// The records of a table as the applied runs have read them: what the last one over the whole table read, with the
+    /// changes since laid over it, each record once, told apart by the column `identity`. `false`: that can't be told.
+    /// For kinds whose source names what is gone by something else than its key, or only says what is there.
+    fn known(
+        &mut self,
+        _table: &str,
+        _identity: &str,
+        _hear: &mut dyn FnMut(&KnownRecord<'_>) -> Result<(), ConnectionError>,
+    ) -> Result<bool, ConnectionError> {
+        Ok(false)
+    }
+
     /// The current table was read from these bytes, all of them, and from nothing else.
     fn was_read_from(&mut self, _source: Sealed) {}
 
     /// The current table was read to its end, and how that is known.
     fn end(&mut self, end: SourceEnd) -> Result<(), ConnectionError>;
+}
+
+/// A record as the applied runs have read it.
+#[derive(Debug, Clone, Copy)]
+pub struct KnownRecord<'a> {
+    /// The columns that the table had.
+    pub columns: &'a [String],
+    /// Their values, as they stand in the extraction.
+    pub values: &'a csv::StringRecord,
 }
 
 /// The shape of a table of changes.

@@ -8,28 +8,36 @@
 //! server ── transport (TCP, StartTLS, TLS; every message checked by wire) ── ldap3 ── session ── search ── entry ── row
 //! ```
 
+mod changes;
+mod dirsync;
 mod dn;
 mod entry;
 mod inspect;
 mod outcome;
 mod range;
+mod root;
 mod row;
 mod schema;
 mod search;
 mod session;
 mod settings;
+mod sync;
 mod transport;
 mod unasked;
 mod wire;
 
 use super::{
-    ConnectionError, ConnectionKind, ConnectionRequest, Extraction, Finding, Setting, SettingValue, TableSchema,
+    ChangesError, ConnectionError, ConnectionKind, ConnectionRequest, Cursors, Extraction, Finding, Setting,
+    SettingValue, TableSchema,
 };
+use crate::model::connection::{ConnectionDefinition, TableDefinition};
+use changes::Stand;
+use root::RootDse;
 use row::RowShape;
 use schema::Schema;
 use search::PagedSearch;
 use session::Session;
-use settings::{DirectorySettings, SearchTable};
+use settings::{DirectorySettings, SearchTable, Wish};
 use unasked::Unasked;
 
 /// LDAP directories.
@@ -40,7 +48,8 @@ static SETTINGS: &[Setting] = &[
         name: "servers",
         value: SettingValue::TextList,
         required: true,
-        help: "Addresses such as ldaps://directory.example.org; the first that answers is used.",
+        help: "Addresses such as ldaps://directory.example.org, or ldapi://%2Frun%2Fslapd%2Fldapi; the first that \
+               answers is used.",
     },
     Setting {
         name: "bind_dn",
@@ -53,6 +62,24 @@ static SETTINGS: &[Setting] = &[
         value: SettingValue::Secret,
         required: false,
         help: "The password that belongs to bind_dn.",
+    },
+    Setting {
+        name: "sasl_external",
+        value: SettingValue::Bool,
+        required: false,
+        help: "Sign in as whom the connection says (SASL EXTERNAL): the user at an ldapi:// socket, or client_certificate.",
+    },
+    Setting {
+        name: "client_certificate",
+        value: SettingValue::Path,
+        required: false,
+        help: "PEM file with our certificate, for servers that ask for one.",
+    },
+    Setting {
+        name: "client_key",
+        value: SettingValue::Path,
+        required: false,
+        help: "PEM file with the key of client_certificate.",
     },
     Setting {
         name: "start_tls",
@@ -111,6 +138,13 @@ static TABLE_SETTINGS: &[Setting] = &[
         required: false,
         help: "Attributes that hold bytes, beside well-known ones such as jpegPhoto and objectGUID: read as base64.",
     },
+    Setting {
+        name: "changes",
+        value: SettingValue::Choice(&["auto", "syncrepl", "dirsync", "usn", "timestamp", "none"]),
+        required: false,
+        help: "How incremental runs find out what changed: the best that the server offers (auto, if not given), one of \
+               syncrepl, dirsync, usn and timestamp, or not at all (none).",
+    },
 ];
 
 impl ConnectionKind for Ldap {
@@ -144,10 +178,24 @@ impl ConnectionKind for Ldap {
         let settings = DirectorySettings::new(connection)?;
         block_on(export(&settings, extraction))
     }
+
+    fn tells_changes(&self, _: &ConnectionDefinition, table: &TableDefinition) -> bool {
+        Wish::of(&table.settings) != Wish::None
+    }
+
+    fn changes(
+        &self,
+        connection: &ConnectionRequest,
+        since: &Cursors,
+        extraction: &mut dyn Extraction,
+    ) -> Result<(), ChangesError> {
+        let settings = DirectorySettings::new(connection)?;
+        block_on(export_changes(&settings, since, extraction))
+    }
 }
 
 /// Runs on a runtime of its own. A name lookup that hangs is left behind, not waited for.
-fn block_on<T>(work: impl Future<Output = Result<T, ConnectionError>>) -> Result<T, ConnectionError> {
+fn block_on<T, E: From<ConnectionError>>(work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -159,19 +207,51 @@ fn block_on<T>(work: impl Future<Output = Result<T, ConnectionError>>) -> Result
 
 async fn export(settings: &DirectorySettings, extraction: &mut dyn Extraction) -> Result<(), ConnectionError> {
     let session = Session::open(settings).await?;
+    let root = root(settings, &session).await?;
     for table in &settings.tables {
-        export_table(settings, &session, table, extraction).await?;
+        export_table(settings, &session, &root, table, extraction).await?;
     }
     session.close().await;
     Ok(())
 }
 
+async fn export_changes(
+    settings: &DirectorySettings,
+    since: &Cursors,
+    extraction: &mut dyn Extraction,
+) -> Result<(), ChangesError> {
+    let session = Session::open_first(settings, changes::server_of(since).as_deref()).await?;
+    let root = root(settings, &session).await?;
+    let mut told = changes::find(settings, &session, &root, since, extraction).await?.into_iter();
+    for table in &settings.tables {
+        match table.changes {
+            Wish::None => export_table(settings, &session, &root, table, extraction).await?,
+            _ => told.next().map_or(Ok(()), |changes| changes.write(extraction))?,
+        }
+    }
+    drop(told);
+    session.close().await;
+    Ok(())
+}
+
+/// What the server is, where that matters.
+async fn root(settings: &DirectorySettings, session: &Session) -> Result<RootDse, ConnectionError> {
+    match settings.tables.iter().any(|table| table.changes != Wish::None) {
+        true => RootDse::read(session).await,
+        false => Ok(RootDse::default()),
+    }
+}
+
 async fn export_table(
     settings: &DirectorySettings,
     session: &Session,
+    root: &RootDse,
     table: &SearchTable,
     extraction: &mut dyn Extraction,
 ) -> Result<(), ConnectionError> {
+    // Before the table is read: what changes meanwhile is told again, rather than missed.
+    let Stand { table, cursor, .. } = changes::stand(session, root, table).await?;
+    let table = &table;
     let shape = RowShape::new(table);
     extraction.begin(&table.name, &table.source_file(), &shape.header())?;
     let mut search = PagedSearch::new(session.clone(), table, settings.page_size);
@@ -187,5 +267,9 @@ async fn export_table(
             return Err(search.refuse(&message));
         }
     }
-    extraction.end(search.end())
+    extraction.end(search.end())?;
+    if let Some(cursor) = cursor {
+        extraction.cursor(cursor);
+    }
+    Ok(())
 }

@@ -72,6 +72,8 @@ fn check_together(section: &Section<'_, '_>, kind: &dyn ConnectionKind, definiti
         uploads: BTreeMap::new(),
         mapped_columns: BTreeMap::new(),
         pair_columns: BTreeMap::new(),
+        key_columns: BTreeMap::new(),
+        matched_columns: BTreeMap::new(),
     };
     if let Err(error) = kind.check_settings(&request) {
         section.error(error.to_string());

@@ -9,6 +9,7 @@ use std::path::Path;
 const HR: &str = include_str!("../../tests/fixtures/examples/hr.toml");
 const CAMPUS: &str = include_str!("../../tests/fixtures/examples/campus.toml");
 const DIRECTORY: &str = include_str!("../../tests/fixtures/examples/directory.toml");
+const ACTIVE_DIRECTORY: &str = include_str!("../../tests/fixtures/examples/active_directory.toml");
 const SETTINGS: &str = include_str!("../../tests/fixtures/examples/settings.toml");
 
 /// Stands where an error is expected; it is taken out before the document is read.
@@ -16,7 +17,8 @@ const HERE: char = '»';
 
 #[test]
 fn the_example_connectors_are_accepted_as_they_stand() {
-    for (name, text) in [("hr", HR), ("campus", CAMPUS), ("directory", DIRECTORY)] {
+    let examples = [("hr", HR), ("campus", CAMPUS), ("directory", DIRECTORY), ("active_directory", ACTIVE_DIRECTORY)];
+    for (name, text) in examples {
         let Document::Connector { text: stored, definition } = parsed(text) else { panic!("{name} is a connector's") };
         assert_eq!(definition.name, name);
         assert_eq!(connector(&stored).unwrap(), definition, "{name}: what is stored says the same");

@@ -7,6 +7,7 @@
 mod child;
 mod feed;
 mod message;
+mod past;
 mod process;
 mod profiler;
 mod request;
@@ -33,6 +34,7 @@ use diesel::Connection;
 use diesel::pg::PgConnection;
 use feed::Feed;
 use message::{Answer, Limits, Operation, Task};
+use past::Past;
 use process::{Interrupted, perform};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -45,8 +47,9 @@ const LOOK: Duration = Duration::from_secs(60);
 pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), TaskError> {
     let mut connection = context.db.get().map_err(crate::db::DbError::from)?;
     let (run, definition) = load(&mut connection, claim.run)?;
-    let (mut since, mut not_said) = (None, None);
+    let (mut since, mut not_said, mut past) = (None, None, None);
     if run.mode == Mode::Incremental {
+        past = Past::load(&mut connection, run.connector_id)?;
         since = Some(cursor::of_connector(&mut connection, run.connector_id)?);
         not_said = extraction::stored(&mut connection, run.connector_id)?.read_by.err();
     }
@@ -60,7 +63,7 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
     let exported = request::requests(&definition, &feed.files).map_err(TaskError::from).and_then(|requests| {
         let readers = Readers::of(&definition);
         let sources =
-            Sources { context, prefix: &prefix, requests: &requests, readers: &readers, last: &last, progress };
+            Sources { context, prefix: &prefix, requests: &requests, readers: &readers, last: &last, past, progress };
         match sources.export(since.as_ref())? {
             Exported::Files(files) => Ok(files),
             Exported::Expired(why) => {
@@ -164,6 +167,7 @@ struct Sources<'a> {
     requests: &'a [ConnectionRequest],
     readers: &'a Readers,
     last: &'a LastTime,
+    past: Option<Past>,
     progress: &'a Progress,
 }
 
@@ -176,7 +180,7 @@ enum Exported {
 impl Sources<'_> {
     /// Reads all tables whole, or, with the connector's cursors, what changed since.
     fn export(&self, since: Option<&BTreeMap<String, serde_json::Value>>) -> Result<Exported, TaskError> {
-        let Self { context, prefix, requests, readers, last, progress } = *self;
+        let Self { context, prefix, requests, readers, last, ref past, progress } = *self;
         let mut files = Vec::new();
         for request in requests {
             progress.begin(format!("reading {}", request.definition.name), 0);
@@ -186,7 +190,10 @@ impl Sources<'_> {
                 None => {
                     Operation::Export { store, prefix, readers: readers.clone(), known: sources::known(&last.files) }
                 }
-                Some(since) => Operation::Changes { store, prefix, since: request_cursors(request, since) },
+                Some(since) => {
+                    let past = past.as_ref().map(|past| past.of(request));
+                    Operation::Changes { store, prefix, since: request_cursors(request, since), past }
+                }
             };
             let task = Task::new(operation, request.clone(), Limits::default());
             let mut table = String::new();

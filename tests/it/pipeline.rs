@@ -1,8 +1,10 @@
 //! Whole runs, through the program: export → prepare synchronization → synchronize.
 
+mod active_directory;
 mod as_of;
 mod consequences;
 mod dangerous_feeds;
+mod directory_changes;
 mod directory_example;
 mod directory_faults;
 mod export;

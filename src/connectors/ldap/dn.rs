@@ -2,8 +2,8 @@
 //!
 //! The same name is written in many ways: `CN=Lovelace\, Ada, O=x`, `cn=Lovelace\2C Ada,o=x`, and OpenLDAP gives an
 //! entry's own name in its way but a member's as somebody typed it. Associations match text, so names leave in one form:
-//! types in small letters, no spaces around separators, `\` and the character itself for what must be escaped. Capitals
-//! in values stay as they are.
+//! types in small letters, no spaces around separators, `\` and the character itself for what must be escaped. Names that
+//! associations match leave without regard to capitals as well; in others capitals stay, since people read them.
 
 use std::fmt::Write;
 use std::iter::Peekable;
@@ -29,8 +29,38 @@ pub const NAME_ATTRIBUTES: &[&str] = &[
     "seealso",
 ];
 
+/// Types whose values are compared without regard to capitals (RFC 4519), by their other names too. Those of other types
+/// may not be.
+const IGNORING_CASE: &[(&str, &[&str])] = &[
+    ("c", &["countryname", "2.5.4.6"]),
+    ("cn", &["commonname", "2.5.4.3"]),
+    ("dc", &["domaincomponent", "0.9.2342.19200300.100.1.25"]),
+    ("description", &["2.5.4.13"]),
+    ("employeenumber", &[]),
+    ("givenname", &["gn", "2.5.4.42"]),
+    ("l", &["localityname", "2.5.4.7"]),
+    ("mail", &["rfc822mailbox", "email", "emailaddress", "0.9.2342.19200300.100.1.3"]),
+    ("o", &["organizationname", "2.5.4.10"]),
+    ("ou", &["organizationalunitname", "2.5.4.11"]),
+    ("serialnumber", &["2.5.4.5"]),
+    ("sn", &["surname", "2.5.4.4"]),
+    ("st", &["stateorprovincename", "2.5.4.8"]),
+    ("street", &["streetaddress", "2.5.4.9"]),
+    ("title", &["2.5.4.12"]),
+    ("uid", &["userid", "0.9.2342.19200300.100.1.1"]),
+];
+
 /// The name in its one form; `None` if it is none.
 pub fn one_form(name: &str) -> Option<String> {
+    form(name, false)
+}
+
+/// The name in the form in which names that mean the same entry are the same text; `None` if it is none.
+pub fn matched_form(name: &str) -> Option<String> {
+    form(name, true)
+}
+
+fn form(name: &str, matched: bool) -> Option<String> {
     let mut rest = name.chars().peekable();
     let mut form = String::with_capacity(name.len());
     if name.trim().is_empty() {
@@ -38,7 +68,7 @@ pub fn one_form(name: &str) -> Option<String> {
     }
     let mut pairs: Vec<String> = Vec::new();
     loop {
-        pairs.push(pair(&mut rest)?);
+        pairs.push(pair(&mut rest, matched)?);
         let separator = rest.next();
         if separator != Some('+') {
             // A name of several pairs is a set.
@@ -55,7 +85,7 @@ pub fn one_form(name: &str) -> Option<String> {
 }
 
 /// `type=value`, up to the separator after it.
-fn pair(rest: &mut Peekable<Chars<'_>>) -> Option<String> {
+fn pair(rest: &mut Peekable<Chars<'_>>, matched: bool) -> Option<String> {
     let mut written = String::new();
     loop {
         match rest.next()? {
@@ -67,15 +97,22 @@ fn pair(rest: &mut Peekable<Chars<'_>>) -> Option<String> {
     if kind.is_empty() || !kind.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.')) {
         return None;
     }
-    let mut pair = format!("{kind}=");
+    let is_known = |(name, others): &&(&'static str, &[&str])| *name == kind || others.contains(&kind);
+    let ignoring_case = IGNORING_CASE.iter().find(is_known).filter(|_| matched);
+    let mut pair = format!("{}=", ignoring_case.map_or(kind, |(name, _)| name));
+    let written = |value: String| match ignoring_case {
+        // Letter by letter: the same wherever it stands.
+        Some(_) => value.chars().flat_map(char::to_lowercase).collect(),
+        None => value,
+    };
     while rest.next_if_eq(&' ').is_some() {}
     match rest.peek() {
         Some('#') => {
             let hex: String = std::iter::from_fn(|| rest.next_if(|next| !is_separator(*next))).collect();
             pair.push_str(&hex.trim_end().to_ascii_lowercase());
         }
-        Some('"') => escape(&quoted(rest)?, &mut pair),
-        _ => escape(&plain(rest)?, &mut pair),
+        Some('"') => escape(&written(quoted(rest)?), &mut pair),
+        _ => escape(&written(plain(rest)?), &mut pair),
     }
     Some(pair)
 }
@@ -177,6 +214,29 @@ mod tests {
     fn what_is_no_name_has_none() {
         for text in ["ada", "cn", "=a", "cn=a,", "cn=a,b", "c n=a", "cn=\"a", "cn=\"a\"b", "cn=a\\", "cn=\\ff"] {
             assert_eq!(one_form(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_matched_do_not_regard_capitals() {
+        let cases: &[(&[&str], &str)] = &[
+            (
+                &[
+                    "UID=Ada,OU=People,DC=Example",
+                    "userid=ADA,ou=people,dc=EXAMPLE",
+                    "0.9.2342.19200300.100.1.1=ada,ou=People,dc=example",
+                ],
+                "uid=ada,ou=people,dc=example",
+            ),
+            (&["CN=Lovelace\\, Ada,O=X", "commonName=\"LOVELACE, ADA\",o=x"], "cn=lovelace\\, ada,o=x"),
+            (&["cn=JÜRGEN", "cn=J\\c3\\bcrgen"], "cn=jürgen"),
+            (&["cn=B+UID=A,o=x", "uid=a+cn=b,o=X"], "cn=b+uid=a,o=x"),
+            (&["x-label=Exact,o=X"], "x-label=Exact,o=x"),
+        ];
+        for (written, form) in cases {
+            for name in *written {
+                assert_eq!(matched_form(name).as_deref(), Some(*form), "{name}");
+            }
         }
     }
 

@@ -1,11 +1,13 @@
 //! Looking at a directory without taking anything from it: whether it works, and what its tables hold.
 
+use super::changes;
 use super::range;
+use super::root::{PAGED_RESULTS, RootDse};
 use super::row::RowShape;
-use super::schema::{Schema, values};
+use super::schema::Schema;
 use super::search::PagedSearch;
 use super::session::Session;
-use super::settings::{DirectorySettings, SearchTable, Server};
+use super::settings::{DirectorySettings, SearchTable, Server, Wish};
 use super::unasked::Unasked;
 use crate::connectors::{ColumnSchema, ConnectionError, Finding, TableSchema};
 
@@ -14,9 +16,6 @@ const SAMPLES: i32 = 3;
 
 /// Longer cells (photos) are cut for looking at.
 const SAMPLE_LENGTH: usize = 200;
-
-const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";
-const ACTIVE_DIRECTORY: &str = "1.2.840.113556.1.4.800";
 
 /// One finding per server, and one per table of each server that can be reached.
 pub async fn check(settings: &DirectorySettings) -> Result<Vec<Finding>, ConnectionError> {
@@ -29,16 +28,27 @@ pub async fn check(settings: &DirectorySettings) -> Result<Vec<Finding>, Connect
                 continue;
             }
         };
-        findings.push(finding(server.name.clone(), describe(server, settings, &session).await));
+        let root = RootDse::read(&session).await;
+        let described = root.as_ref().map(|root| describe(server, settings, &session, root)).map_err(Clone::clone);
+        findings.push(finding(server.name.clone(), described));
+        let root = root.unwrap_or_default();
         for table in &settings.tables {
-            let read = samples(&session, table).await.map(|samples| match (samples.rows.len(), samples.referrals) {
-                (0, 0) => {
-                    "no entry found: if there should be some, check base, filter and this account's rights".to_owned()
+            let mut read =
+                samples(&session, table).await.map(|samples| match (samples.rows.len(), samples.referrals) {
+                    (0, 0) => "no entry found: if there should be some, check base, filter and this account's rights"
+                        .to_owned(),
+                    (0, _) => "nothing but references to other servers found; they are not followed".to_owned(),
+                    (1, _) => "one entry read".to_owned(),
+                    (count, _) => format!("{count} entries read to try"),
+                });
+            if let Ok(message) = &mut read
+                && table.changes != Wish::None
+            {
+                match changes::stand(&session, &root, table).await {
+                    Ok(stand) => message.push_str(&format!("; {}", stand.words)),
+                    Err(error) => read = Err(error),
                 }
-                (0, _) => "nothing but references to other servers found; they are not followed".to_owned(),
-                (1, _) => "one entry read".to_owned(),
-                (count, _) => format!("{count} entries read to try"),
-            });
+            }
             let unreachable = read.as_ref().is_err_and(|error| error.transient);
             findings.push(finding(format!("{}, table {}", server.name, table.name), read));
             if unreachable {
@@ -84,34 +94,22 @@ fn column(schema: &Schema, name: &str) -> ColumnSchema {
 }
 
 /// Product, encryption and who we are, in a sentence or two.
-async fn describe(server: &Server, settings: &DirectorySettings, session: &Session) -> Result<String, ConnectionError> {
-    const ASKED: [&str; 5] =
-        ["vendorName", "vendorVersion", "objectClass", "supportedControl", "supportedCapabilities"];
-    let root = session.read("", &ASKED).await?.map(|entry| entry.attributes).unwrap_or_default();
-    let of = |name: &str| values(root.clone(), name);
-    let product = match (of("vendorName").first(), of("vendorVersion").first()) {
-        (Some(name), Some(version)) if version.contains(name.as_str()) => version.clone(),
-        (Some(name), version) => [Some(name), version].into_iter().flatten().cloned().collect::<Vec<_>>().join(" "),
-        _ if of("supportedCapabilities").iter().any(|oid| oid == ACTIVE_DIRECTORY) => "Active Directory".to_owned(),
-        _ if of("objectClass").iter().any(|class| class.eq_ignore_ascii_case("OpenLDAProotDSE")) => {
-            "OpenLDAP".to_owned()
-        }
-        _ => "an LDAP server that does not name itself".to_owned(),
-    };
+fn describe(server: &Server, settings: &DirectorySettings, session: &Session, root: &RootDse) -> String {
+    let product = root.product();
     let encryption = session.encryption.as_deref().unwrap_or("not encrypted");
     let who = match &settings.credentials {
         Some(credentials) => format!("signed in as {}", credentials.dn),
+        None if settings.external => "signed in as whom the connection says (SASL EXTERNAL)".to_owned(),
         None => "anonymous".to_owned(),
     };
     let mut message = format!("{product}, {encryption}, {who}");
     if session.encryption.is_none() && settings.credentials.is_some() && !is_this_machine(&server.host) {
         message.push_str("; the password travels in the clear: use ldaps:// or `start_tls = true`");
     }
-    let controls = of("supportedControl");
-    if !controls.is_empty() && !controls.iter().any(|oid| oid == PAGED_RESULTS) {
+    if root.lists_controls() && !root.offers(PAGED_RESULTS) {
         message.push_str("; it does not offer paged results (RFC 2696), without which no table is taken as read");
     }
-    Ok(message)
+    message
 }
 
 fn is_this_machine(host: &str) -> bool {

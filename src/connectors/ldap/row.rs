@@ -66,6 +66,8 @@ enum Content {
     Text,
     /// Distinguished names, which leave in one form; what is none, as it is.
     Names,
+    /// Names that are held against others: without regard to capitals.
+    MatchedNames,
     /// Bytes, which leave as base64.
     Bytes,
 }
@@ -87,6 +89,16 @@ pub struct Row {
     /// Columns that came in ranges, and where the next range begins.
     pub unfinished: Vec<(usize, u64)>,
     values: Vec<Vec<Vec<u8>>>,
+}
+
+impl Row {
+    /// About how much memory it takes.
+    pub fn bytes(&self) -> usize {
+        const EACH: usize = size_of::<Vec<u8>>();
+        let values =
+            self.values.iter().map(|values| values.iter().map(|value| value.len() + EACH).sum::<usize>() + EACH);
+        self.dn.len() + values.sum::<usize>()
+    }
 }
 
 /// Why an entry can't be a row.
@@ -123,6 +135,8 @@ impl RowShape {
                 name: name.to_owned(),
                 content: if is_binary(name, &named_binary) {
                     Content::Bytes
+                } else if table.matched.iter().any(|matched| matched == name) {
+                    Content::MatchedNames
                 } else if holds_names(name, table) {
                     Content::Names
                 } else {
@@ -172,7 +186,7 @@ impl RowShape {
     /// by the server; other options (`;lang-de`) are other attributes and have to be asked for.
     pub fn row(&self, entry: Entry, unasked: &mut Unasked) -> Result<Row, RowFault> {
         let mut row = Row { values: vec![Vec::new(); self.columns.len()], unfinished: Vec::new(), dn: entry.dn };
-        row.values[DN].push(dn::one_form(&row.dn).unwrap_or_else(|| row.dn.clone()).into_bytes());
+        row.values[DN].push(self.name_of(&row.dn).into_bytes());
         for (description, values) in entry.attributes {
             let (name, range) = match range::parse(&description) {
                 Some((name, range)) => (name, Some(range)),
@@ -196,6 +210,15 @@ impl RowShape {
         Ok(row)
     }
 
+    /// An entry's name in the form in which it leaves.
+    pub fn name_of(&self, name: &str) -> String {
+        let form = match self.columns.first().map(|column| column.content) {
+            Some(Content::MatchedNames) => dn::matched_form(name),
+            _ => dn::one_form(name),
+        };
+        form.unwrap_or_else(|| name.to_owned())
+    }
+
     fn column(&self, description: &str) -> Option<usize> {
         let lower = description.to_ascii_lowercase();
         self.by_name.get(&lower).or_else(|| self.by_name.get(lower.strip_suffix(";binary")?)).copied()
@@ -212,30 +235,70 @@ impl RowShape {
             };
             row.values[column].push(match content {
                 Content::Names => dn::one_form(&value).unwrap_or(value).into_bytes(),
+                Content::MatchedNames => dn::matched_form(&value).unwrap_or(value).into_bytes(),
                 _ => value.into_bytes(),
             });
         }
         Ok(())
     }
 
-    /// Writes the row and its pairs. An entry without a key has no pairs: its row is rejected for the same reason.
+    /// Writes the row and its pairs.
     pub fn write(&self, row: Row, extraction: &mut dyn Extraction) -> Result<(), ConnectionError> {
-        let Row { mut values, .. } = row;
+        self.write_pairs(&row, extraction)?;
+        let cells = self.columns.iter().zip(row.values).filter(|(column, _)| column.in_table);
+        let cells: Vec<Vec<u8>> = cells.map(|(_, values)| joined(values)).collect();
+        extraction.row(None, &mut cells.iter().map(Vec::as_slice))
+    }
+
+    /// The columns of a table of changes. Those that leave as pairs stand behind the others, without values: what has
+    /// the column, has no other pairs than those that come with it.
+    pub fn header_of_changes(&self) -> Vec<String> {
+        let of_pairs = self.columns.iter().filter(|column| !column.in_table).map(|column| column.name.clone());
+        self.header().into_iter().chain(of_pairs).collect()
+    }
+
+    /// Writes the row as one that is new or changed, and its pairs behind it.
+    pub fn write_change(&self, row: Row, extraction: &mut dyn Extraction) -> Result<(), ConnectionError> {
+        let mut cells = self.table_cells(&row);
+        cells.resize(self.columns.len(), Vec::new());
+        extraction.change("update", None, None, &mut cells.iter().map(Vec::as_slice))?;
+        self.write_pairs(&row, extraction)
+    }
+
+    /// An entry without a key has no pairs: its row is rejected for the same reason.
+    fn write_pairs(&self, row: &Row, extraction: &mut dyn Extraction) -> Result<(), ConnectionError> {
         for pair in &self.pairs {
-            let Some(key) = values[pair.key].first() else { continue };
+            let Some(key) = row.values[pair.key].first() else { continue };
             let columns = [self.attribute(pair.key), self.attribute(pair.column)];
-            for value in values[pair.column].iter().flat_map(|value| pair.parts(value)) {
+            for value in row.values[pair.column].iter().flat_map(|value| pair.parts(value)) {
                 extraction.pair(&pair.table, columns, None, [key, value])?;
             }
         }
-        let cells: Vec<Vec<u8>> = self
-            .columns
-            .iter()
-            .zip(&mut values)
-            .filter(|(column, _)| column.in_table)
-            .map(|(_, values)| joined(std::mem::take(values)))
-            .collect();
-        extraction.row(None, &mut cells.iter().map(Vec::as_slice))
+        Ok(())
+    }
+
+    /// The cells of the table itself.
+    pub fn table_cells(&self, row: &Row) -> Vec<Vec<u8>> {
+        let cells = self.columns.iter().zip(&row.values).filter(|(column, _)| column.in_table);
+        cells.map(|(_, values)| joined(values.clone())).collect()
+    }
+
+    /// The first value of an attribute, in the form in which it leaves.
+    pub fn cell<'r>(&self, row: &'r Row, attribute: &str) -> Option<&'r [u8]> {
+        let column = self.column(attribute)?;
+        row.values[column].first().map(Vec::as_slice)
+    }
+
+    /// The entry's name, in the form in which it leaves.
+    pub fn cell_of_name<'r>(&self, row: &'r Row) -> Option<&'r [u8]> {
+        row.values[DN].first().map(Vec::as_slice)
+    }
+
+    /// The attributes that name other entries.
+    pub fn columns_of_names(&self) -> impl Iterator<Item = &str> {
+        let names = self.columns.iter().skip(1);
+        let names = names.filter(|column| !matches!(column.content, Content::Text | Content::Bytes));
+        names.map(|column| column.name.as_str())
     }
 
     /// The row as it would stand in one table, for people to look at.

@@ -5,7 +5,7 @@ use super::outcome;
 use super::settings::{Credentials, DirectorySettings, Server};
 use super::transport::{self, Ending};
 use crate::connectors::ConnectionError;
-use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, Scope, StdStream};
+use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, Scope, SearchOptions, StdStream};
 use std::time::Duration;
 
 /// A connection. Clones share it; with the last one it ends.
@@ -21,6 +21,17 @@ pub struct Session {
 }
 
 impl Session {
+    /// The same, but this server is asked first, if the settings still name it.
+    pub async fn open_first(settings: &DirectorySettings, first: Option<&str>) -> Result<Self, ConnectionError> {
+        if let Some(server) = settings.servers.iter().find(|server| Some(server.name.as_str()) == first) {
+            match Self::open_at(server, settings).await {
+                Err(failure) if failure.transient && settings.servers.len() > 1 => {}
+                answered => return answered,
+            }
+        }
+        Self::open(settings).await
+    }
+
     /// Connects and signs in to the first server that answers. A server that answers with a refusal is not passed over:
     /// the others would refuse as well, and a wrong password tried everywhere locks the account.
     pub async fn open(settings: &DirectorySettings) -> Result<Self, ConnectionError> {
@@ -59,7 +70,30 @@ impl Session {
         if let Some(credentials) = &settings.credentials {
             session.sign_in(credentials).await?;
         }
+        if settings.external {
+            session.sign_in_as_connected().await?;
+        }
         Ok(session)
+    }
+
+    /// SASL EXTERNAL (RFC 4422 appendix A): the connection itself says who we are.
+    async fn sign_in_as_connected(&self) -> Result<(), ConnectionError> {
+        let mut ldap = self.handle();
+        // In a task of its own, as below.
+        let answer = tokio::spawn(async move { ldap.sasl_external_bind().await }).await;
+        let result = match answer {
+            Ok(result) => result.map_err(|error| self.lost(&error))?,
+            Err(_) => return Err(ConnectionError::permanent(&self.server, "the answer to the sign-in is not LDAP")),
+        };
+        if result.rc == outcome::SUCCESS {
+            return Ok(());
+        }
+        let outcome = outcome::explain(&result);
+        Err(ConnectionError {
+            place: self.server.clone(),
+            message: format!("signing in as whom the connection says (SASL EXTERNAL) failed: {}", outcome.words),
+            transient: outcome.transient,
+        })
     }
 
     async fn sign_in(&self, credentials: &Credentials) -> Result<(), ConnectionError> {
@@ -111,6 +145,30 @@ impl Session {
             message: format!("reading `{dn}`: {}. {}", outcome.words, outcome.advice),
             transient: outcome.transient,
         })
+    }
+
+    /// Whether a search finds anything. A limit that is reached means that it does.
+    pub async fn finds(&self, base: &str, scope: Scope, filter: &str) -> Result<bool, ConnectionError> {
+        let mut search = self
+            .handle()
+            .with_search_options(SearchOptions::new().sizelimit(1))
+            .streaming_search(base, scope, filter, vec!["1.1"])
+            .await
+            .map_err(|error| self.lost(&error))?;
+        let mut found = false;
+        while let Some(item) = search.next().await.map_err(|error| self.lost(&error))? {
+            found |= !item.is_ref() && !item.is_intermediate();
+        }
+        let result = search.finish().await;
+        match result.rc {
+            outcome::SUCCESS => Ok(found),
+            outcome::SIZE_LIMIT_EXCEEDED => Ok(true),
+            _ => {
+                let outcome = outcome::explain(&result);
+                let message = format!("searching `{base}` for `{filter}`: {}. {}", outcome.words, outcome.advice);
+                Err(ConnectionError { place: self.server.clone(), message, transient: outcome.transient })
+            }
+        }
     }
 
     /// A handle for one operation that waits no longer than the settings say.

@@ -1,12 +1,14 @@
 //! What a document says about a directory, checked before anything is connected.
 
+use super::changes::Mechanism;
 use crate::connectors::{ConnectionError, ConnectionRequest, PairColumn};
 use crate::secret::Secret;
 use ldap3::Scope;
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
@@ -26,6 +28,10 @@ pub struct DirectorySettings {
     pub servers: Vec<Server>,
     /// Whom to sign in as; `None` reads anonymously.
     pub credentials: Option<Credentials>,
+    /// Sign in as whom the connection itself says (SASL EXTERNAL): the user behind a socket, or a certificate.
+    pub external: bool,
+    /// PEM files with our certificate and its key, for servers that ask for one.
+    pub client_certificate: Option<(PathBuf, PathBuf)>,
     /// The only CA certificates to trust; `None` trusts those of the system.
     pub ca_file: Option<PathBuf>,
     /// Entries per page.
@@ -46,6 +52,8 @@ pub struct Server {
     pub port: u16,
     /// How the connection is protected.
     pub protection: Protection,
+    /// A socket of this machine (`ldapi://`), instead of host and port.
+    pub socket: Option<PathBuf>,
 }
 
 /// How a connection is protected.
@@ -68,6 +76,7 @@ pub struct Credentials {
 }
 
 /// One table: a search.
+#[derive(Clone)]
 pub struct SearchTable {
     /// Its name in the document.
     pub name: String,
@@ -83,12 +92,34 @@ pub struct SearchTable {
     pub binary_attributes: Vec<String>,
     /// Columns that leave as pairs.
     pub pairs: Vec<PairColumn>,
+    /// Columns that keys are made of.
+    pub keys: Vec<String>,
+    /// Columns that associations hold against each other.
+    pub matched: Vec<String>,
+    /// How it is told what changed.
+    pub changes: Wish,
 }
 
 impl SearchTable {
     /// What messages about single entries call the place they are from.
     pub fn source_file(&self) -> String {
         format!("{} {}", self.base, self.filter)
+    }
+
+    /// The table with these attributes as well, behind its own.
+    pub fn with(&self, attributes: &[&str]) -> Self {
+        let mut table = self.clone();
+        for attribute in attributes {
+            if !table.attributes.iter().any(|known| known.eq_ignore_ascii_case(attribute)) {
+                table.attributes.push((*attribute).to_owned());
+            }
+        }
+        table
+    }
+
+    /// The column of an attribute, as the document writes it.
+    pub fn column(&self, attribute: &str) -> Option<&str> {
+        self.attributes.iter().find(|known| known.eq_ignore_ascii_case(attribute)).map(String::as_str)
     }
 }
 
@@ -98,6 +129,10 @@ struct ConnectionSettings {
     bind_dn: Option<String>,
     #[serde(default)]
     start_tls: bool,
+    #[serde(default)]
+    sasl_external: bool,
+    client_certificate: Option<PathBuf>,
+    client_key: Option<PathBuf>,
     ca_file: Option<PathBuf>,
     page_size: Option<i64>,
     timeout_seconds: Option<i64>,
@@ -111,6 +146,29 @@ struct TableSettings {
     attributes: Vec<String>,
     #[serde(default)]
     binary_attributes: Vec<String>,
+    #[serde(default)]
+    changes: Wish,
+}
+
+/// How a table is to be told apart from what it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Wish {
+    /// By the best that the server offers.
+    #[default]
+    Auto,
+    /// Not at all: it is read whole each time.
+    None,
+    /// By this, and nothing else.
+    #[serde(untagged)]
+    By(Mechanism),
+}
+
+impl Wish {
+    /// What a table's settings say.
+    pub fn of(settings: &Map<String, Value>) -> Self {
+        settings.get("changes").and_then(|wish| serde_json::from_value(wish.clone()).ok()).unwrap_or_default()
+    }
 }
 
 impl DirectorySettings {
@@ -125,9 +183,37 @@ impl DirectorySettings {
             raw.servers.iter().map(|text| server(text, raw.start_tls, &place)).collect::<Result<Vec<_>, _>>()?;
         let page_size = within("page_size", raw.page_size.unwrap_or(500), MAX_PAGE_SIZE, &place)?;
         let seconds = within("timeout_seconds", raw.timeout_seconds.unwrap_or(30), MAX_TIMEOUT_SECONDS, &place)?;
+        let credentials = credentials(raw.bind_dn, request.secrets.get("bind_password"), &place)?;
+        let client_certificate = match (raw.client_certificate, raw.client_key) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            _ => {
+                let message = "`client_certificate` and `client_key` belong together: give both, or neither";
+                return Err(ConnectionError::permanent(place, message));
+            }
+        };
+        if raw.sasl_external {
+            if credentials.is_some() {
+                let message = "`sasl_external` signs in without a password: remove `bind_dn` and `bind_password`";
+                return Err(ConnectionError::permanent(place, message));
+            }
+            let is_known = |server: &Server| {
+                server.socket.is_some() || server.protection != Protection::None && client_certificate.is_some()
+            };
+            if let Some(server) = servers.iter().find(|server| !is_known(server)) {
+                let message = format!(
+                    "`sasl_external` needs a connection that says who we are: {} is neither a socket (ldapi://) nor \
+                     encrypted with a `client_certificate`",
+                    server.name
+                );
+                return Err(ConnectionError::permanent(place, message));
+            }
+        }
         Ok(Self {
             servers,
-            credentials: credentials(raw.bind_dn, request.secrets.get("bind_password"), &place)?,
+            credentials,
+            external: raw.sasl_external,
+            client_certificate,
             ca_file: raw.ca_file,
             page_size: page_size as i32,
             timeout: Duration::from_secs(seconds as u64),
@@ -151,12 +237,16 @@ fn within(name: &str, value: i64, most: i64, place: &str) -> Result<i64, Connect
 /// The text itself is not repeated in errors: somebody may have written a password into it.
 fn server(text: &str, start_tls: bool, place: &str) -> Result<Server, ConnectionError> {
     let refuse = |why: &str| ConnectionError::permanent(place, format!("`servers`: {why}"));
+    if let Some(path) = text.strip_prefix("ldapi://") {
+        return socket(path)
+            .ok_or_else(|| refuse("an ldapi:// address names its socket as ldapi://%2Fpath%2Fto%2Fldapi"));
+    }
     let url = Url::parse(text).map_err(|error| refuse(&format!("an address can't be read ({error})")))?;
     let (protection, standard_port) = match (url.scheme(), start_tls) {
         ("ldaps", _) => (Protection::Tls, 636),
         ("ldap", true) => (Protection::StartTls, 389),
         ("ldap", false) => (Protection::None, 389),
-        _ => return Err(refuse("an address begins with neither ldap:// nor ldaps://")),
+        _ => return Err(refuse("an address begins with none of ldap://, ldaps:// and ldapi://")),
     };
     if !url.username().is_empty() || url.password().is_some() {
         return Err(refuse("an address holds a user name: it belongs in `bind_dn` and `bind_password`"));
@@ -171,6 +261,20 @@ fn server(text: &str, start_tls: bool, place: &str) -> Result<Server, Connection
         host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
         port,
         protection,
+        socket: None,
+    })
+}
+
+/// `%2Frun%2Fslapd%2Fldapi`, as OpenLDAP writes it.
+fn socket(path: &str) -> Option<Server> {
+    let decoded = percent_decode_str(path.trim_end_matches('/')).decode_utf8().ok()?;
+    let name = format!("ldapi://{path}");
+    decoded.starts_with('/').then(|| Server {
+        name,
+        host: "localhost".to_owned(),
+        port: 0,
+        protection: Protection::None,
+        socket: Some(PathBuf::from(decoded.into_owned())),
     })
 }
 
@@ -202,7 +306,11 @@ fn tables(request: &ConnectionRequest, place: &str) -> Result<Vec<SearchTable>, 
         .iter()
         .map(|table| {
             let pairs = request.pair_columns.get(&table.name).cloned().unwrap_or_default();
-            search_table(&table.name, &table.settings, pairs, &format!("{place}, table `{}`", table.name))
+            let columns = |of: &BTreeMap<String, Vec<String>>| of.get(&table.name).cloned().unwrap_or_default();
+            let search =
+                search_table(&table.name, &table.settings, pairs, &format!("{place}, table `{}`", table.name))?;
+            let (keys, matched) = (columns(&request.key_columns), columns(&request.matched_columns));
+            Ok(SearchTable { keys, matched, ..search })
         })
         .collect()
 }
@@ -253,6 +361,9 @@ fn search_table(
         attributes,
         binary_attributes: raw.binary_attributes,
         pairs,
+        keys: Vec::new(),
+        matched: Vec::new(),
+        changes: raw.changes,
     })
 }
 

@@ -9,7 +9,7 @@ use super::wire;
 use crate::connectors::ConnectionError;
 use bytes::BytesMut;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 use std::io;
 use std::os::unix::net::UnixStream as StdUnixStream;
@@ -42,8 +42,7 @@ pub type Ending = Arc<OnceLock<ConnectionError>>;
 
 /// Opens a connection. All of it together may take `settings.timeout`.
 pub async fn connect(server: &Server, settings: &DirectorySettings) -> Result<Link, ConnectionError> {
-    let ca_file = settings.ca_file.as_deref();
-    tokio::time::timeout(settings.timeout, open(server, ca_file)).await.unwrap_or_else(|_| {
+    tokio::time::timeout(settings.timeout, open(server, settings)).await.unwrap_or_else(|_| {
         Err(ConnectionError::transient(
             &server.name,
             format!(
@@ -54,7 +53,13 @@ pub async fn connect(server: &Server, settings: &DirectorySettings) -> Result<Li
     })
 }
 
-async fn open(server: &Server, ca_file: Option<&Path>) -> Result<Link, ConnectionError> {
+async fn open(server: &Server, settings: &DirectorySettings) -> Result<Link, ConnectionError> {
+    if let Some(path) = &server.socket {
+        let stream = UnixStream::connect(path).await.map_err(|error| {
+            ConnectionError::transient(&server.name, format!("can't connect: {error}; does the server listen there?"))
+        })?;
+        return link(&server.name, stream, None);
+    }
     let mut tcp = TcpStream::connect((server.host.as_str(), server.port)).await.map_err(|error| {
         ConnectionError::transient(&server.name, format!("can't connect: {error}; is the server running there?"))
     })?;
@@ -63,7 +68,7 @@ async fn open(server: &Server, ca_file: Option<&Path>) -> Result<Link, Connectio
     if server.protection == Protection::None {
         return link(&server.name, tcp, None);
     }
-    let config = tls_config(ca_file)?;
+    let config = tls_config(settings)?;
     let name = ServerName::try_from(server.host.clone())
         .map_err(|_| ConnectionError::permanent(&server.name, "no certificate can be for this host name"))?;
     if server.protection == Protection::StartTls {
@@ -106,7 +111,8 @@ async fn start_tls(tcp: &mut TcpStream, place: &str) -> Result<(), ConnectionErr
     }
 }
 
-fn tls_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, ConnectionError> {
+fn tls_config(settings: &DirectorySettings) -> Result<Arc<ClientConfig>, ConnectionError> {
+    let ca_file = settings.ca_file.as_deref();
     let place = ca_file.map_or_else(|| "the system's CA certificates".to_owned(), |path| path.display().to_string());
     let refuse = |why: String| ConnectionError::permanent(&place, why);
     let mut roots = RootCertStore::empty();
@@ -133,9 +139,33 @@ fn tls_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, ConnectionErr
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| refuse(format!("TLS can't be set up: {error}")))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    let config = match &settings.client_certificate {
+        None => config.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let (certificates, key) = client_certificate(certificate, key)?;
+            config.with_client_auth_cert(certificates, key).map_err(|error| {
+                let message = format!("`client_certificate` and `client_key` do not go together: {error}");
+                ConnectionError::permanent(certificate.display().to_string(), message)
+            })?
+        }
+    };
     Ok(Arc::new(config))
+}
+
+/// Who we are, for servers that ask for a certificate.
+fn client_certificate(
+    certificate: &Path,
+    key: &Path,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), ConnectionError> {
+    let unreadable = |path: &Path, setting: &str, error: rustls::pki_types::pem::Error| {
+        ConnectionError::permanent(path.display().to_string(), format!("`{setting}` can't be read as PEM: {error}"))
+    };
+    let certificates = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| unreadable(certificate, "client_certificate", error))?;
+    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, "client_key", error))?;
+    Ok((certificates, key))
 }
 
 fn tls_error(server: &Server, error: &io::Error) -> ConnectionError {

@@ -15,6 +15,9 @@ const MAX_DEPTH: usize = 16;
 const MAX_ELEMENTS: usize = 500_000;
 
 const SEQUENCE: u8 = 0x30;
+const SET: u8 = 0x31;
+const BOOLEAN: u8 = 0x01;
+const ENUMERATED: u8 = 0x0a;
 const INTEGER: u8 = 0x02;
 const OCTET_STRING: u8 = 0x04;
 const EXTENDED_RESPONSE: u8 = 0x78;
@@ -111,6 +114,76 @@ pub fn paging_cookie(value: &[u8]) -> Option<Vec<u8>> {
     parts.next_as(OCTET_STRING).map(<[u8]>::to_vec)
 }
 
+/// Sync State (RFC 4533 2.3).
+pub struct SyncState {
+    /// 0 present, 1 add, 2 modify, 3 delete.
+    pub state: u32,
+    /// `entryUUID`.
+    pub entry: Vec<u8>,
+    /// A newer cookie.
+    pub cookie: Option<Vec<u8>>,
+}
+
+/// The value of a sync state control.
+pub fn sync_state(value: &[u8]) -> Option<SyncState> {
+    let mut parts = Elements(Elements(value).next_as(SEQUENCE)?);
+    let state = unsigned(parts.next_as(ENUMERATED)?)?;
+    let entry = parts.next_as(OCTET_STRING)?.to_vec();
+    Some(SyncState { state, entry, cookie: parts.next_as(OCTET_STRING).map(<[u8]>::to_vec) })
+}
+
+/// The value of a sync done control (RFC 4533 2.4): cookie, and whether what is gone was named.
+pub fn sync_done(value: &[u8]) -> Option<(Option<Vec<u8>>, bool)> {
+    let mut parts = Elements(Elements(value).next_as(SEQUENCE)?);
+    let cookie = parts.next_if(OCTET_STRING).map(<[u8]>::to_vec);
+    let deletes = parts.next_if(BOOLEAN).is_some_and(|flag| flag.iter().any(|byte| *byte != 0));
+    parts.0.is_empty().then_some((cookie, deletes))
+}
+
+/// Sync Info (RFC 4533 2.5).
+pub struct SyncInfo {
+    /// 0 new cookie, 1 refresh delete, 2 refresh present, 3 set of entries.
+    pub kind: u8,
+    /// A newer cookie.
+    pub cookie: Option<Vec<u8>>,
+    /// Of a phase: whether the refresh is over; of a set: whether its entries are gone.
+    pub flag: bool,
+    /// `entryUUID`s of a set.
+    pub entries: Vec<Vec<u8>>,
+}
+
+/// The value of a sync info message.
+pub fn sync_info(value: &[u8]) -> Option<SyncInfo> {
+    let (tag, content) = Elements(value).next()?;
+    let mut parts = Elements(content);
+    let kind = tag & 0x1f;
+    if tag == 0x80 {
+        return Some(SyncInfo { kind, cookie: Some(content.to_vec()), flag: false, entries: Vec::new() });
+    }
+    if !matches!(tag, 0xa1..=0xa3) {
+        return None;
+    }
+    let cookie = parts.next_if(OCTET_STRING).map(<[u8]>::to_vec);
+    // Phases are over unless they say otherwise; sets are of what is there.
+    let flag = parts.next_if(BOOLEAN).map_or(kind != 3, |flag| flag.iter().any(|byte| *byte != 0));
+    let mut entries = Vec::new();
+    if kind == 3 {
+        let mut set = Elements(parts.next_as(SET)?);
+        while !set.0.is_empty() {
+            entries.push(set.next_as(OCTET_STRING)?.to_vec());
+        }
+    }
+    parts.0.is_empty().then_some(SyncInfo { kind, cookie, flag, entries })
+}
+
+/// The value of a DirSync control in an answer (MS-ADTS 3.1.1.3.4.1.3): whether there is more, and the next cookie.
+pub fn dirsync(value: &[u8]) -> Option<(bool, Vec<u8>)> {
+    let mut parts = Elements(Elements(value).next_as(SEQUENCE)?);
+    let more = parts.next_as(INTEGER)?.iter().any(|byte| *byte != 0);
+    parts.next_as(INTEGER)?;
+    parts.next_as(OCTET_STRING).map(|cookie| (more, cookie.to_vec()))
+}
+
 struct Header {
     constructed: bool,
     /// Where the content begins.
@@ -152,6 +225,11 @@ impl<'a> Elements<'a> {
         let tag = self.0[0];
         self.0 = &self.0[end..];
         Some((tag, content))
+    }
+
+    /// The next element if it has that tag; it stays where it is otherwise.
+    fn next_if(&mut self, tag: u8) -> Option<&'a [u8]> {
+        (self.0.first() == Some(&tag)).then(|| self.next_as(tag))?
     }
 
     fn next_as(&mut self, tag: u8) -> Option<&'a [u8]> {
@@ -215,6 +293,8 @@ mod tests {
         #[test]
         fn no_bytes_cause_a_panic(bytes: Vec<u8>) {
             let _ = (message_length(&bytes), check_message(&bytes), paging_cookie(&bytes), extended_response(&bytes, 0));
+            let _ = (sync_state(&bytes).is_some(), sync_done(&bytes), sync_info(&bytes).is_some());
+            let _ = dirsync(&bytes);
         }
 
         #[test]

@@ -1,7 +1,7 @@
 //! The child process: reads one connection, and nothing else.
 
 use super::message::{Answer, Limits, Message, News, Operation, Task};
-use super::tables;
+use super::tables::{self, Before};
 use crate::connectors::{self, ConnectionError};
 use crate::store::{Store, StoreLocation};
 use nix::sys::prctl::set_pdeathsig;
@@ -81,10 +81,11 @@ fn perform(task: Task, output: &mut (impl Write + Send)) -> Result<Answer, Conne
             let told = Mutex::new((Instant::now(), output));
             tables::export(kind, request, &store, &prefix, &readers, &known, &|table, rows| tell(&told, table, rows))
         }
-        Operation::Changes { store, prefix, since } => {
+        Operation::Changes { store, prefix, since, past } => {
             let store = open(&store)?;
             let told = Mutex::new((Instant::now(), output));
-            tables::export_changes(kind, request, &store, &prefix, &since, &|table, rows| tell(&told, table, rows))
+            let before = Before { since, past };
+            tables::export_changes(kind, request, &store, &prefix, before, &|table, rows| tell(&told, table, rows))
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What server and child process tell each other: one JSON object a line, through pipes.
 
+use super::past::Past;
 use crate::connectors::{ConnectionError, ConnectionRequest, Cursors, Finding, TableSchema};
 use crate::model::extraction::{ExtractionFile, SourceSeal};
 use crate::pipeline::index::Readers;
@@ -43,6 +44,8 @@ pub(super) enum Operation {
         store: StoreLocation,
         prefix: String,
         since: Cursors,
+        /// What the runs before have read; none: it can't be told any more.
+        past: Option<Past>,
     },
 }
 

@@ -3,12 +3,12 @@
 use super::secrets;
 use crate::connectors::{ConnectionError, ConnectionRequest, PairColumn, UploadedFile};
 use crate::model::association::AssociationDefinition;
-use crate::model::connection::SourceTable;
+use crate::model::connection::{ConnectionDefinition, SourceTable};
 use crate::model::connector::ConnectorDefinition;
 use crate::model::entity_type::EntityTypeDefinition;
 use crate::model::property::PropertyDefinition;
 use crate::values::expression::{Columns, Expression};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// One request for each connection, in the order of the document: secrets resolved, received files (by
 /// `connection.table`) in their place.
@@ -16,13 +16,15 @@ pub fn requests(
     definition: &ConnectorDefinition,
     uploads: &HashMap<SourceTable, UploadedFile>,
 ) -> Result<Vec<ConnectionRequest>, ConnectionError> {
-    let request = |connection: &crate::model::connection::ConnectionDefinition| {
+    let request = |connection: &ConnectionDefinition| {
         let mut request = ConnectionRequest {
             definition: connection.clone(),
             secrets: secrets::resolve(connection)?,
             uploads: BTreeMap::new(),
             mapped_columns: BTreeMap::new(),
             pair_columns: BTreeMap::new(),
+            key_columns: BTreeMap::new(),
+            matched_columns: matched_columns(definition, connection),
         };
         for table in &connection.tables {
             let source = SourceTable::new(&connection.name, &table.name);
@@ -30,6 +32,7 @@ pub fn requests(
                 request.uploads.insert(table.name.clone(), upload.clone());
             }
             request.mapped_columns.insert(table.name.clone(), mapped_columns(definition, &source));
+            request.key_columns.insert(table.name.clone(), key_columns(definition, &source));
             let pairs = pair_columns(definition, &source)?;
             if !pairs.is_empty() {
                 request.pair_columns.insert(table.name.clone(), pairs);
@@ -63,6 +66,56 @@ fn mapped_columns(definition: &ConnectorDefinition, source: &SourceTable) -> Vec
         }
     }
     columns
+}
+
+/// The columns of a table that the keys of its entity types are made of.
+fn key_columns(definition: &ConnectorDefinition, source: &SourceTable) -> Vec<String> {
+    let keys = definition.entity_types.iter().filter(|one| one.source == *source).filter_map(EntityTypeDefinition::key);
+    let columns: BTreeSet<String> = keys
+        .flat_map(|key| {
+            let named = key.expression.iter().flat_map(|expression| named_in(expression));
+            named.chain(key.column.clone()).collect::<Vec<_>>()
+        })
+        .collect();
+    columns.into_iter().collect()
+}
+
+/// The columns that associations hold against each other, where both are columns of this connection.
+fn matched_columns(
+    definition: &ConnectorDefinition,
+    connection: &ConnectionDefinition,
+) -> BTreeMap<String, Vec<String>> {
+    let mut matched: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let table = |source: &SourceTable| {
+        source.parts().filter(|(of, _)| *of == connection.name).map(|(_, table)| table.to_owned())
+    };
+    let mut add =
+        |reference: (&SourceTable, &str), target: &EntityTypeDefinition, property: Option<&PropertyDefinition>| {
+            let Some(column) = property.and_then(column_of) else { return };
+            let (Some(from), Some(to)) = (table(reference.0), table(&target.source)) else { return };
+            for (table, column) in [(from, reference.1.to_owned()), (to, column)] {
+                let columns = matched.entry(table).or_default();
+                if !columns.contains(&column) {
+                    columns.push(column);
+                }
+            }
+        };
+    for association in &definition.associations {
+        let Some(from) = from_end(definition, association) else { continue };
+        let source = association.source.as_ref().unwrap_or(&from.source);
+        if let Some(column) = &association.from_column {
+            add((source, column), from, from.key());
+        }
+        let Some(column) = association.to_column.as_ref().or(association.column.as_ref()) else { continue };
+        for to in association.to.names().filter_map(|name| definition.entity_type(name)) {
+            let property = match &association.match_property {
+                Some(name) => to.properties.iter().find(|property| property.name == *name),
+                None => to.key(),
+            };
+            add((source, column), to, property);
+        }
+    }
+    matched
 }
 
 /// Documents are checked: an expression that compiled then compiles now, and one that computes names of columns is for

@@ -1,6 +1,7 @@
 //! The tables of one connection: one after the other, or side by side where their kind can.
 
 use super::message::{Answer, Known};
+use super::past::Past;
 use super::sources;
 use super::writer::ExtractionWriter;
 use crate::connectors::{ChangesError, ConnectionError, ConnectionKind, ConnectionRequest, Cursors};
@@ -12,6 +13,12 @@ use std::sync::{Mutex, PoisonError};
 
 /// How many tables are read at a time. Each takes some 50 MB at most, whatever its size.
 const SIDE_BY_SIDE: usize = 2;
+
+/// What the runs before have left for one that reads changes.
+pub(super) struct Before {
+    pub(super) since: Cursors,
+    pub(super) past: Option<Past>,
+}
 
 /// Hears of rows read of a table.
 pub(super) type Tell<'a> = &'a (dyn Fn(&str, u64) + Sync);
@@ -78,7 +85,7 @@ pub(super) fn export_changes(
     request: &ConnectionRequest,
     store: &Store,
     prefix: &str,
-    since: &Cursors,
+    before: Before,
     tell: Tell<'_>,
 ) -> Result<Answer, ConnectionError> {
     let readers = Readers::default();
@@ -86,8 +93,8 @@ pub(super) fn export_changes(
         tell(table, rows);
         Ok(())
     };
-    let mut extraction = ExtractionWriter::new(store.clone(), prefix, request, &readers, &tell);
-    match kind.changes(request, since, &mut extraction) {
+    let mut extraction = ExtractionWriter::new(store.clone(), prefix, request, &readers, &tell).after(before.past);
+    match kind.changes(request, &before.since, &mut extraction) {
         Ok(()) => Ok(Answer::Exported { files: read_to_their_end(extraction.finish()?)?, unchanged: Vec::new() }),
         Err(ChangesError::Expired(why)) => Ok(Answer::Expired(why)),
         Err(ChangesError::Failed(error)) => Err(error),

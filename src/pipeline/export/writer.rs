@@ -1,8 +1,9 @@
 //! Writes an extraction: one CSV per table (UTF-8, RFC 4180, header, `\n`), sealed, with line map and profile.
 
+use super::past::Past;
 use super::profiler::Profiler;
 use super::sources::reading;
-use crate::connectors::{Changes, ConnectionError, ConnectionRequest, Extraction, SourceEnd};
+use crate::connectors::{Changes, ConnectionError, ConnectionRequest, Extraction, KnownRecord, SourceEnd};
 use crate::model::extraction::{COMMAND, ExtractionFile, LineMap, PAIR_ROW, SourceSeal};
 use crate::pipeline::index::{Indexer, Readers};
 use crate::store::{Sealed, Store, StoreError, StoreWriter};
@@ -26,6 +27,8 @@ pub(super) struct ExtractionWriter<'a> {
     pairs: Vec<TableWriter>,
     files: Vec<ExtractionFile>,
     begun: usize,
+    /// What the runs before have read.
+    past: Option<Past>,
 }
 
 impl<'a> ExtractionWriter<'a> {
@@ -36,7 +39,13 @@ impl<'a> ExtractionWriter<'a> {
         readers: &'a Readers,
         tell: &'a dyn Fn(&str, u64) -> Result<(), ConnectionError>,
     ) -> Self {
-        Self { store, prefix, request, readers, tell, table: None, pairs: Vec::new(), files: Vec::new(), begun: 0 }
+        let (pairs, files) = (Vec::new(), Vec::new());
+        Self { store, prefix, request, readers, tell, table: None, pairs, files, begun: 0, past: None }
+    }
+
+    /// Knows what the runs before have read.
+    pub(super) fn after(self, past: Option<Past>) -> Self {
+        Self { past, ..self }
     }
 
     /// Seals everything. Every table of the request must have been read.
@@ -145,6 +154,18 @@ impl Extraction for ExtractionWriter<'_> {
     fn cursor(&mut self, cursor: serde_json::Value) {
         if let Some(table) = &mut self.table {
             table.file.cursor = Some(cursor);
+        }
+    }
+
+    fn known(
+        &mut self,
+        table: &str,
+        identity: &str,
+        hear: &mut dyn FnMut(&KnownRecord<'_>) -> Result<(), ConnectionError>,
+    ) -> Result<bool, ConnectionError> {
+        match &self.past {
+            Some(past) => past.records(&self.store, &self.request.source(table).0, identity, hear),
+            None => Ok(false),
         }
     }
 

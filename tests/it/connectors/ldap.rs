@@ -1,9 +1,14 @@
 //! The kind `ldap` against a real slapd, and against servers that hang, break off, lie or attack.
 
+mod active_directory;
 mod broken;
 mod hostile;
+mod incremental;
 mod inspection;
 mod reading;
+mod replica;
+mod synchronization;
+mod synchronization_faults;
 mod values;
 
 use crate::support::directory::{ADMIN, PASSWORD};
@@ -16,13 +21,17 @@ pub struct Document {
     definition: ConnectionDefinition,
     password: Option<String>,
     pairs: BTreeMap<String, Vec<PairColumn>>,
+    keys: BTreeMap<String, Vec<String>>,
+    matched: BTreeMap<String, Vec<String>>,
 }
 
 impl Document {
     /// The administrator reads from these servers.
     pub fn new(servers: &[String]) -> Self {
         let text = format!("name = \"ldap\"\nkind = \"ldap\"\nservers = {servers:?}\nbind_dn = {ADMIN:?}\n");
-        Self { definition: toml::from_str(&text).unwrap(), password: Some(PASSWORD.to_owned()), pairs: BTreeMap::new() }
+        let definition = toml::from_str(&text).unwrap();
+        let (pairs, keys, matched) = Default::default();
+        Self { definition, password: Some(PASSWORD.to_owned()), pairs, keys, matched }
     }
 
     /// Another setting of the connection.
@@ -43,11 +52,37 @@ impl Document {
         self
     }
 
+    /// The column that the key of a table's entity type is.
+    pub fn key(mut self, table: &str, column: &str) -> Self {
+        self.keys.insert(table.to_owned(), vec![column.to_owned()]);
+        self
+    }
+
+    /// A column of a table that associations match.
+    pub fn matched(mut self, table: &str, column: &str) -> Self {
+        self.matched.entry(table.to_owned()).or_default().push(column.to_owned());
+        self
+    }
+
+    /// Whoever the connection says.
+    pub fn external(mut self) -> Self {
+        self.password = None;
+        self.definition.settings.remove("bind_dn");
+        self.set("sasl_external", true)
+    }
+
+    /// A column of a table that leaves as pairs.
+    pub fn pairs(mut self, table: &str, key_column: &str, column: &str) -> Self {
+        let pair = PairColumn { key_column: key_column.into(), column: column.into(), separator: None };
+        self.pairs.entry(table.to_owned()).or_default().push(pair);
+        self
+    }
+
     /// The people of the example, with these attributes.
     pub fn people(self, attributes: &[&str]) -> Self {
         self.table(&format!(
             "name = \"people\"\nbase = \"ou=people,dc=example,dc=org\"\nscope = \"sub\"\n\
-             filter = \"(objectClass=inetOrgPerson)\"\nattributes = {attributes:?}\n"
+             filter = \"(objectClass=inetOrgPerson)\"\nattributes = {attributes:?}\nchanges = \"none\"\n"
         ))
     }
 
@@ -57,7 +92,8 @@ impl Document {
         self.pairs.insert("groups".to_owned(), vec![member]);
         self.table(
             "name = \"groups\"\nbase = \"ou=groups,dc=example,dc=org\"\nscope = \"sub\"\n\
-             filter = \"(objectClass=groupOfNames)\"\nattributes = [\"cn\", \"description\", \"member\"]\n",
+             filter = \"(objectClass=groupOfNames)\"\nattributes = [\"cn\", \"description\", \"member\"]\n\
+             changes = \"none\"\n",
         )
     }
 
@@ -69,6 +105,8 @@ impl Document {
             uploads: BTreeMap::new(),
             mapped_columns: BTreeMap::new(),
             pair_columns: self.pairs.clone(),
+            key_columns: self.keys.clone(),
+            matched_columns: self.matched.clone(),
         }
     }
 
@@ -93,6 +131,8 @@ pub struct Recorder {
     /// By name: header and rows.
     pub tables: BTreeMap<String, Recorded>,
     current: String,
+    /// By table: where its source stood.
+    pub cursors: BTreeMap<String, serde_json::Value>,
     /// By table: how its end is known.
     pub ends: BTreeMap<String, String>,
     /// Called with the number of rows so far.
@@ -157,7 +197,9 @@ impl Extraction for Recorder {
         self.row(line, &mut row.iter().map(Vec::as_slice))
     }
 
-    fn cursor(&mut self, _: serde_json::Value) {}
+    fn cursor(&mut self, cursor: serde_json::Value) {
+        self.cursors.insert(self.current.clone(), cursor);
+    }
 
     fn pair(
         &mut self,

@@ -76,6 +76,12 @@ impl DirectoryBuilder {
         self
     }
 
+    /// Offers content synchronization (RFC 4533), with a log of so many changes of this session.
+    pub fn synchronized(mut self, log: usize) -> Self {
+        self.global.push_str("moduleload syncprov\n");
+        self.configure(&format!("index entryCSN eq\noverlay syncprov\nsyncprov-sessionlog {log}"))
+    }
+
     /// Offers StartTLS and LDAPS with a certificate for these names (`DNS:localhost,IP:127.0.0.1`), from a CA of its
     /// own (see [`Directory::ca_file`]).
     pub fn certificate_for(mut self, names: &str) -> Self {
@@ -91,6 +97,8 @@ impl DirectoryBuilder {
         let mut global = self.global;
         if let Some(names) = &self.certificate_names {
             make_certificate(folder.path(), names);
+            // Whoever has a certificate may show it.
+            global.push_str("TLSVerifyClient try\n");
             for (directive, file) in [
                 ("TLSCACertificateFile", "ca.pem"),
                 ("TLSCertificateFile", "server.pem"),
@@ -123,7 +131,8 @@ impl DirectoryBuilder {
         );
         std::fs::write(&configuration, text).expect("slapd.conf");
         slapadd(&configuration, &format!("{TREE}{}", self.ldif));
-        let (server, port, secure_port) = start_slapd(&configuration, self.certificate_names.is_some());
+        let socket = socket_of(folder.path());
+        let (server, port, secure_port) = start_slapd(&configuration, &socket, self.certificate_names.is_some());
         Directory { folder, server, port, secure_port }
     }
 }
@@ -154,9 +163,29 @@ impl Directory {
         format!("ldaps://{host}:{}", self.secure_port.expect("a directory with a certificate"))
     }
 
+    /// `ldapi://…`, its socket.
+    pub fn socket_url(&self) -> String {
+        socket_of(self.folder.path())
+    }
+
     /// TCP port without TLS.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// A certificate of `cn=muster` from its CA, and the key.
+    pub fn client_certificate(&self) -> (PathBuf, PathBuf) {
+        let folder = self.folder.path();
+        openssl(
+            folder,
+            "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=muster -keyout client.key -out client.csr",
+        );
+        std::fs::write(folder.join("usage"), "keyUsage=digitalSignature\n").unwrap();
+        openssl(
+            folder,
+            "x509 -req -in client.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile usage -out client.pem",
+        );
+        (folder.join("client.pem"), folder.join("client.key"))
     }
 
     /// The CA that its certificate is from.
@@ -182,6 +211,16 @@ impl Directory {
     /// Removes an entry.
     pub fn delete(&self, dn: &str) {
         self.run("ldapdelete", &[dn], "");
+    }
+
+    /// Stops the server and starts it again, at the same address.
+    pub fn restart(&mut self) {
+        self.signal(Signal::SIGTERM);
+        let _ = self.server.wait();
+        let configuration = self.folder.path().join("slapd.conf");
+        let address = format!("ldap://127.0.0.1:{} {}", self.port, self.socket_url());
+        self.server = spawn_slapd(&configuration, &address);
+        assert!(answers(&mut self.server, self.port), "slapd did not start again at {address}");
     }
 
     /// Stops answering without closing anything, as a hanging server does.
@@ -300,35 +339,44 @@ fn feed(command: &mut Command, input: &str) {
 }
 
 /// A port may be taken between looking and using it: then with others.
-fn start_slapd(configuration: &Path, secure: bool) -> (Child, u16, Option<u16>) {
+fn start_slapd(configuration: &Path, socket: &str, secure: bool) -> (Child, u16, Option<u16>) {
     for _ in 0..10 {
         let port = free_port();
         let secure_port = secure.then(free_port);
-        let mut addresses = format!("ldap://127.0.0.1:{port}");
+        let mut addresses = format!("ldap://127.0.0.1:{port} {socket}");
         if let Some(port) = secure_port {
             write!(addresses, " ldaps://127.0.0.1:{port}").unwrap();
         }
-        let mut server = Command::new(slapd())
-            .args(["-d", "0", "-h", &addresses, "-f"])
-            .arg(configuration)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("slapd");
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while Instant::now() < deadline {
-            if server.try_wait().unwrap().is_some() {
-                break;
-            }
-            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return (server, port, secure_port);
-            }
-            std::thread::sleep(Duration::from_millis(10));
+        let mut server = spawn_slapd(configuration, &addresses);
+        if answers(&mut server, port) {
+            return (server, port, secure_port);
         }
         let _ = server.kill();
         let _ = server.wait();
     }
     panic!("slapd did not start: {}", std::fs::read_to_string(configuration).unwrap());
+}
+
+fn socket_of(folder: &Path) -> String {
+    format!("ldapi://{}", folder.join("ldapi").display().to_string().replace('/', "%2F"))
+}
+
+fn spawn_slapd(configuration: &Path, addresses: &str) -> Child {
+    let mut command = Command::new(slapd());
+    command.args(["-d", "0", "-h", addresses, "-f"]).arg(configuration).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().expect("slapd")
+}
+
+/// Waits until it answers; false if it ended instead.
+fn answers(server: &mut Child, port: u16) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while Instant::now() < deadline && server.try_wait().unwrap().is_none() {
+        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    false
 }
 
 fn free_port() -> u16 {

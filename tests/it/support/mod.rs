@@ -1,6 +1,9 @@
 //! What tests are built with.
 
+pub mod active_directory;
 pub mod browser;
+pub mod changing;
+pub mod changing_domain;
 pub mod database;
 pub mod directory;
 pub mod documents;

@@ -114,7 +114,7 @@ pub fn element(tag: u8, content: &[u8]) -> Vec<u8> {
 }
 
 /// The content of an INTEGER.
-fn integer(value: u32) -> Vec<u8> {
+pub fn integer(value: u32) -> Vec<u8> {
     let digits = u64::from(value).to_be_bytes();
     let first = digits.windows(2).position(|pair| pair[0] != 0 || pair[1] >= 0x80).unwrap_or(7);
     digits[first..].to_vec()

@@ -45,6 +45,8 @@ fn task() -> Task {
         uploads: BTreeMap::new(),
         mapped_columns: BTreeMap::new(),
         pair_columns: BTreeMap::new(),
+        key_columns: BTreeMap::new(),
+        matched_columns: BTreeMap::new(),
     };
     Task::new(Operation::Check, request, Limits::default())
 }

@@ -19,6 +19,8 @@ fn request(pairs: &[PairColumn]) -> ConnectionRequest {
         uploads: BTreeMap::new(),
         mapped_columns: BTreeMap::new(),
         pair_columns: BTreeMap::from([("people".to_owned(), pairs.to_vec())]),
+        key_columns: BTreeMap::new(),
+        matched_columns: BTreeMap::new(),
     }
 }
 

@@ -138,6 +138,33 @@ fn encrypted_connections_are_verified_with_the_ca_of_the_document() {
 }
 
 #[test]
+fn the_connection_itself_may_say_who_reads() {
+    let directory = Directory::builder()
+        .entries(&Organization { users: 5, groups: 0, staff: 0 }.ldif())
+        .certificate_for("DNS:localhost")
+        .configure("require authc")
+        .start();
+    let by_socket = Document::new(&[directory.socket_url()]).people(&["uid"]).external();
+    assert_eq!(by_socket.export().unwrap().rows("people").len(), 5);
+    let findings = kind("ldap").unwrap().check(&by_socket.request()).unwrap();
+    assert!(findings[0].message.contains("SASL EXTERNAL"), "{findings:?}");
+
+    let secure = directory.secure_url_of("localhost");
+    let of = |document: Document| document.people(&["uid"]).set("ca_file", directory.ca_file().to_str().unwrap());
+    let (certificate, key) = directory.client_certificate();
+    let by_certificate = of(Document::new(std::slice::from_ref(&secure)).external())
+        .set("client_certificate", certificate.to_str().unwrap())
+        .set("client_key", key.to_str().unwrap());
+    assert_eq!(by_certificate.export().unwrap().rows("people").len(), 5);
+    let without = of(Document::new(std::slice::from_ref(&secure)).external());
+    assert!(
+        without.failure().message.contains("neither a socket (ldapi://) nor encrypted with a `client_certificate`")
+    );
+    let nobody = of(Document::new(&[secure]).external().set("sasl_external", false));
+    assert!(!nobody.failure().transient, "nobody may read");
+}
+
+#[test]
 fn a_server_without_a_certificate_refuses_start_tls() {
     let directory = Directory::start();
     let ca = tempfile::tempdir().unwrap();
@@ -195,7 +222,7 @@ fn the_next_server_is_used_if_one_does_not_answer() {
 fn settings_that_make_no_sense_are_refused_by_name() {
     let cases: &[(&str, serde_json::Value, &str)] = &[
         ("servers", serde_json::json!([]), "`servers` is empty"),
-        ("servers", serde_json::json!(["http://directory"]), "ldap:// nor ldaps://"),
+        ("servers", serde_json::json!(["http://directory"]), "none of ldap://, ldaps:// and ldapi://"),
         ("servers", serde_json::json!(["ldap://me:canary-in-url@directory"]), "`bind_dn`"),
         ("servers", serde_json::json!(["ldap://directory/dc=example"]), "host and port"),
         ("page_size", 0.into(), "`page_size` is 0"),

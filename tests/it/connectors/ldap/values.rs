@@ -67,6 +67,21 @@ fn distinguished_names_keep_escapes_and_unicode() {
 }
 
 #[test]
+fn names_that_are_matched_are_the_same_text_however_they_are_typed() {
+    let entries = "dn: UID=Ada,OU=People,DC=Example,DC=Org\nobjectClass: inetOrgPerson\nsn: S\ncn: A\nuid: Ada\n\n\
+                   dn: cn=g,ou=groups,dc=example,dc=org\nobjectClass: groupOfNames\ncn: g\n\
+                   member: userid=ADA , ou=PEOPLE,dc=example,dc=org\n\n";
+    let directory = Directory::builder().entries(entries).start();
+    let document = || Document::new(&[directory.url()]).people(&["uid"]).groups();
+    let export = document().matched("people", "dn").matched("groups", "member").export().unwrap();
+    assert_eq!(export.column("people", "dn"), ["uid=ada,ou=people,dc=example,dc=org"]);
+    assert_eq!(export.column("groups.member", "member"), export.column("people", "dn"));
+    assert_eq!(document().export().unwrap().column("people", "uid"), ["Ada"]);
+    let as_typed = document().export().unwrap();
+    assert!(as_typed.column("people", "dn")[0].starts_with("uid=Ada,"), "capitals stay where nothing is matched");
+}
+
+#[test]
 fn bytes_leave_as_base64_even_if_they_happen_to_be_text() {
     let directory = Directory::builder()
         .entries(&person("jpegPhoto:: /9j/4AAQ\njpegPhoto: plain text\nuserPassword: in here\n"))
@@ -169,6 +184,41 @@ fn values_given_by_range_are_fetched_to_the_last() {
     let export = Document::new(&[server.url()]).groups().export().unwrap();
     let members = export.column("groups.member", "member");
     assert_eq!(members, ["uid=a", "uid=b", "uid=c", "uid=d", "uid=e"]);
+}
+
+/// A group of so many members on a server that gives at most 1,500 values at a time, as Active Directory does.
+fn group_of(members: usize) -> Responder {
+    const MOST: usize = 1500;
+    Responder::start(move |id, request| {
+        let names: Vec<String> = (0..members).map(|number| format!("uid={number}")).collect();
+        let asked_from = |first: usize| {
+            let wanted = format!("member;range={first}-*");
+            request.windows(wanted.len()).any(|window| window == wanted.as_bytes())
+        };
+        let first = (MOST..members).step_by(MOST).find(|first| asked_from(*first));
+        let values: Vec<&[u8]> = names.iter().skip(first.unwrap_or(0)).take(MOST).map(String::as_bytes).collect();
+        let end = if first.is_some() { end_without_control(id, 0) } else { end_of_page(id, 0, b"") };
+        let next = first.unwrap_or(0) + values.len();
+        let last = if next == members { "*".to_owned() } else { (next - 1).to_string() };
+        let description = format!("member;range={}-{last}", first.unwrap_or(0));
+        let attributes: &[Attribute] = match (members <= MOST, first) {
+            (true, _) => &[("cn", &[b"g"]), ("member", &values)],
+            (false, None) => &[("cn", &[b"g"]), ("member", &[]), (&description, &values)],
+            (false, Some(_)) => &[(&description, &values)],
+        };
+        Answer::Bytes([entry(id, b"cn=g", attributes), end].concat())
+    })
+}
+
+#[test]
+fn a_group_that_grows_past_fifteen_hundred_members_loses_nobody() {
+    for members in [1498, 1499, 1500, 1501, 1600, 3000, 3001] {
+        let server = group_of(members);
+        let export = Document::new(&[server.url()]).groups().export().unwrap();
+        let found = export.column("groups.member", "member");
+        let expected: Vec<String> = (0..members).map(|number| format!("uid={number}")).collect();
+        assert_eq!(found, expected, "{members}");
+    }
 }
 
 #[test]
