@@ -56,12 +56,13 @@ pub trait ConnectionKind: Sync {
         false
     }
 
-    /// Whether a table would be read from the very bytes that were sealed, with its changes where `cursor` says. A kind
-    /// that can't tell says no.
+    /// Whether a table would be read from the very bytes that were sealed, from a source that messages still call
+    /// `name`, with its changes where `cursor` says. A kind that can't tell says no.
     fn is_same_source(
         &self,
         _connection: &ConnectionRequest,
         _table: &TableDefinition,
+        _name: &str,
         _sealed: &Sealed,
         _cursor: Option<&Value>,
     ) -> Result<bool, ConnectionError> {
