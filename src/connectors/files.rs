@@ -4,6 +4,7 @@
 //! of the encoding: each fails the task with file, line and column. A file that was read to its end without a doubt is
 //! the only one that may say what is no longer there.
 
+mod arrival;
 mod decoding;
 mod delta;
 mod fault;
@@ -24,8 +25,8 @@ mod window;
 mod xml;
 
 use super::{
-    Changes, ChangesError, ColumnSchema, ConnectionError, ConnectionKind, ConnectionRequest, Cursors, Extraction,
-    Finding, PairColumn, Setting, SettingValue, TableSchema,
+    Arrival, Changes, ChangesError, ColumnSchema, ConnectionError, ConnectionKind, ConnectionRequest, Cursors,
+    Extraction, Finding, PairColumn, Setting, SettingValue, TableSchema,
 };
 use crate::model::connection::{ConnectionDefinition, TableDefinition};
 use crate::model::property::VALUE_SEPARATOR;
@@ -116,6 +117,10 @@ impl ConnectionKind for Files {
         let is_same = is_called_so && source.is(bytes, sealed)?;
         source.confirm()?;
         Ok(is_same)
+    }
+
+    fn arrival(&self, connection: &ConnectionDefinition) -> Result<Option<Arrival>, ConnectionError> {
+        arrival::look(connection)
     }
 
     fn tells_changes(&self, _: &ConnectionDefinition, table: &TableDefinition) -> bool {

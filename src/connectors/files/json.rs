@@ -199,6 +199,16 @@ fn value_length(data: &[u8], at_end: bool) -> Option<usize> {
 
 /// Whether `data` is one JSON value; where it is none, and why.
 pub(super) fn check(data: &[u8]) -> Result<(), (usize, String)> {
+    // Not asked of values that are passed over.
+    if let Err(error) = std::str::from_utf8(data) {
+        let at = error.valid_up_to();
+        let message = format!(
+            "the byte 0x{:02X} is no UTF-8 here; if the file is written in another encoding, set it, such as encoding = \
+             \"windows-1252\"",
+            data[at]
+        );
+        return Err((at, message));
+    }
     serde_json::from_slice::<IgnoredAny>(data).map(drop).map_err(|error| {
         let at = if error.is_eof() { data.len() } else { offset_of(data, error.line(), error.column()) };
         // The place that the error names itself is one within the value.

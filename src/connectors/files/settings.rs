@@ -187,6 +187,10 @@ impl ConnectionSettings {
 
     pub(super) fn of_definition(definition: &ConnectionDefinition) -> Result<Self, ConnectionError> {
         let settings: Self = typed(&definition.settings, &format!("connection {:?}", definition.name))?;
+        if settings.on_arrival && settings.upload {
+            let message = "on_arrival goes with folder; with upload = true it is auto_apply";
+            return Err(ConnectionError::permanent(format!("connection {:?}", definition.name), message));
+        }
         match (&settings.folder, settings.upload) {
             (Some(_), false) | (None, true) => Ok(settings),
             _ => Err(ConnectionError::permanent(

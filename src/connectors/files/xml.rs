@@ -205,6 +205,15 @@ impl Walk {
     }
 
     fn text(&mut self, text: &str) -> Result<(), Fault> {
+        if let Some(at) = text.find(|c: char| c.is_ascii_control() && !matches!(c, '\t' | '\n' | '\r')) {
+            let before = &text[..at];
+            let (line, column) = match before.rfind('\n') {
+                Some(end) => (before.matches('\n').count() as u64, 1 + characters(&before.as_bytes()[end + 1..])),
+                None => (0, self.column + characters(before.as_bytes())),
+            };
+            let message = "a control character, which XML does not have".to_owned();
+            return Err(Fault::At { line: self.line + line, column, message });
+        }
         match &mut self.current {
             Some(current) => current.text.push_str(text),
             None if self.open.is_empty() && !text.trim_start_matches('\u{feff}').trim().is_empty() => {
