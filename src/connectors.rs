@@ -62,16 +62,23 @@ pub trait ConnectionKind: Sync {
         false
     }
 
-    /// Whether a table would be read from the very bytes that were sealed, with its changes where `cursor` says. A kind
-    /// that can't tell says no.
+    /// Whether a table would be read from the very bytes that were sealed, from a source that messages still call
+    /// `name`, with its changes where `cursor` says. A kind that can't tell says no.
     fn is_same_source(
         &self,
         _connection: &ConnectionRequest,
         _table: &TableDefinition,
+        _name: &str,
         _sealed: &Sealed,
         _cursor: Option<&Value>,
     ) -> Result<bool, ConnectionError> {
         Ok(false)
+    }
+
+    /// What has arrived, of a connection that starts runs by arrival; `None` of others, and while something that is
+    /// expected is not there. Read without waiting: it is asked every few seconds.
+    fn arrival(&self, _connection: &ConnectionDefinition) -> Result<Option<Arrival>, ConnectionError> {
+        Ok(None)
     }
 
     /// Whether a table can tell what changed since a cursor, going by its settings alone.
@@ -92,6 +99,15 @@ pub trait ConnectionKind: Sync {
     ) -> Result<(), ChangesError> {
         Ok(self.export(connection, extraction)?)
     }
+}
+
+/// What lies where a connection reads, in words that differ as soon as anything of it does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Arrival {
+    /// What complete runs read.
+    pub complete: String,
+    /// What tells changes; empty where nothing does.
+    pub changes: String,
 }
 
 /// Where the source of each table stood when the last applied run read it, by table, in the words of its kind.

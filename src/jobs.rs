@@ -4,6 +4,7 @@
 //! nothing to do is done. So deliveries may be doubled or lost: [`rescue`] looks at the rows themselves.
 
 pub mod announcing;
+pub mod arrivals;
 pub mod cleanup;
 pub mod feeds;
 pub mod first_run;

@@ -6,6 +6,7 @@ pub mod account;
 pub mod amount;
 pub mod announcement;
 pub mod approval;
+pub mod arrival;
 pub mod as_of;
 pub mod association;
 pub mod audit;

@@ -39,6 +39,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    arrivals (connector_id) {
+        connector_id -> Int4,
+        complete -> Text,
+        changes -> Text,
+        run_id -> Int4,
+        arrived_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     associations (id) {
         id -> Int4,
         connector_id -> Int4,
@@ -624,6 +634,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     accounts,
     announcements,
     approvals,
+    arrivals,
     associations,
     audit,
     blobs,

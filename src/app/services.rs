@@ -3,7 +3,7 @@
 use super::App;
 use crate::db::DbError;
 use crate::jobs::worker::Worker;
-use crate::jobs::{announcing, cleanup, first_run, proving, rescue, schedule};
+use crate::jobs::{announcing, arrivals, cleanup, first_run, proving, rescue, schedule};
 use crate::web::{self, WebContext};
 use anyhow::Context as _;
 use std::future::Future;
@@ -73,6 +73,7 @@ impl Services {
         let (name, handler, stopping) = (worker.name.clone(), worker.handler(), stop.clone());
         self.spawn(async move { queue.serve(&name, workers, handler, &stopping).await });
         self.spawn(schedule::tick_regularly(db.clone(), schedule, stop.clone()));
+        self.spawn(arrivals::look_regularly(db.clone(), enqueue.clone(), stop.clone()));
         let public_url = app.config.public_url.clone();
         self.spawn(announcing::announce_regularly(db.clone(), public_url, stop.clone()));
         self.spawn(rescue::sweep_regularly(db.clone(), enqueue.clone(), stop.clone()));

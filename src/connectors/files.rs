@@ -1,17 +1,23 @@
-//! The kind `files`: CSV, TSV, JSON and XML, from a folder or by upload.
+//! The kind `files`: CSV, TSV, JSON, XML, XLSX and LDIF, plain or packed, from a folder or by upload.
 //!
 //! Reading is strict: a record with another number of fields, a quote that is never closed, a byte that is no character
 //! of the encoding: each fails the task with file, line and column. A file that was read to its end without a doubt is
 //! the only one that may say what is no longer there.
 
+mod arrival;
 mod decoding;
 mod delta;
 mod fault;
 mod json;
+mod json_lines;
+mod ldif;
 mod named;
+mod packing;
+mod pattern;
 mod records;
 mod rows;
 mod settings;
+mod sheet;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -19,8 +25,8 @@ mod window;
 mod xml;
 
 use super::{
-    Changes, ChangesError, ColumnSchema, ConnectionError, ConnectionKind, ConnectionRequest, Cursors, Extraction,
-    Finding, PairColumn, Setting, SettingValue, TableSchema,
+    Arrival, Changes, ChangesError, ColumnSchema, ConnectionError, ConnectionKind, ConnectionRequest, Cursors,
+    Extraction, Finding, PairColumn, Setting, SettingValue, TableSchema,
 };
 use crate::model::connection::{ConnectionDefinition, TableDefinition};
 use crate::model::property::VALUE_SEPARATOR;
@@ -53,8 +59,9 @@ impl ConnectionKind for Files {
                 let message = "say which file of the folder it is: file = \"…\"";
                 return Err(ConnectionError::permanent(format!("table {:?}", table.name), message));
             }
+            settings.check_file(&table.name)?;
             settings.check_delta(&table.name, is_upload)?;
-            settings.dialect(&table.name).map(|_| ())
+            settings.dialect(settings.format(), &table.name).map(|_| ())
         })
     }
 
@@ -97,6 +104,7 @@ impl ConnectionKind for Files {
         &self,
         connection: &ConnectionRequest,
         table: &TableDefinition,
+        name: &str,
         sealed: &Sealed,
         cursor: Option<&Value>,
     ) -> Result<bool, ConnectionError> {
@@ -104,9 +112,15 @@ impl ConnectionKind for Files {
             return Ok(false);
         }
         let (source, bytes) = source::open(connection, table, &TableSettings::of(table)?)?;
-        let is_same = source.is(bytes, sealed)?;
+        // Another file that is called as the pattern says; what was read from an archive has its member's name as well.
+        let is_called_so = name.strip_prefix(&source.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let is_same = is_called_so && source.is(bytes, sealed)?;
         source.confirm()?;
         Ok(is_same)
+    }
+
+    fn arrival(&self, connection: &ConnectionDefinition) -> Result<Option<Arrival>, ConnectionError> {
+        arrival::look(connection)
     }
 
     fn tells_changes(&self, _: &ConnectionDefinition, table: &TableDefinition) -> bool {

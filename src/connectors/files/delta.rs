@@ -5,7 +5,8 @@
 //! that one are read, in the order of their names; if it is gone from the folder, files after it may be gone as well, and
 //! nobody can tell what was missed.
 
-use super::rows::{self, Opened};
+use super::pattern::Pattern;
+use super::rows::{self, Content, Opened};
 use super::settings::{ConnectionSettings, TableSettings};
 use super::{Changes, ChangesError, ConnectionError, ConnectionRequest, Extraction, Pairs, source};
 use crate::connectors::SourceEnd;
@@ -44,9 +45,10 @@ pub(super) fn export_changes(
 ) -> Result<(), ChangesError> {
     let Some(feed) = DeltaFeed::of(connection, table)? else { return Ok(()) };
     let files = feed.listed()?;
-    if files.is_empty() && !feed.pattern.contains('*') {
+    if files.is_empty() && !feed.pattern().is_some_and(Pattern::is_open) {
         let message = "there is no such file in the folder; without changes it holds the header alone";
-        return Err(ConnectionError::transient(feed.pattern, message).into());
+        let name = feed.settings.delta_file.as_deref().unwrap_or_default();
+        return Err(ConnectionError::transient(name, message).into());
     }
     let source = connection.source(&table.name).0;
     let since: Position = since
@@ -88,7 +90,6 @@ struct DeltaFeed<'a> {
     connection: &'a ConnectionRequest,
     table: &'a TableDefinition,
     settings: TableSettings,
-    pattern: String,
     folder: PathBuf,
 }
 
@@ -96,13 +97,20 @@ impl<'a> DeltaFeed<'a> {
     /// `None`: the table has no delta files.
     fn of(connection: &'a ConnectionRequest, table: &'a TableDefinition) -> Result<Option<Self>, ConnectionError> {
         let settings = TableSettings::of(table)?;
-        let Some(pattern) = settings.delta_file.clone() else { return Ok(None) };
+        if settings.delta_file.is_none() {
+            return Ok(None);
+        }
         let folder = folder(connection)?;
-        Ok(Some(Self { connection, table, settings, pattern, folder }))
+        Ok(Some(Self { connection, table, settings, folder }))
     }
 
+    fn pattern(&self) -> Option<Pattern<'_>> {
+        Pattern::of_changes(&self.settings)
+    }
+
+    /// The table as if one of its delta files were the complete one.
     fn as_table(&self, file: &str) -> TableSettings {
-        TableSettings { file: Some(file.to_owned()), ..self.settings.clone() }
+        TableSettings { file: Some(file.to_owned()), delta_file: None, ..self.settings.clone() }
     }
 
     fn mapped(&self) -> &[String] {
@@ -113,7 +121,7 @@ impl<'a> DeltaFeed<'a> {
         // The header of formats without one: what is mapped, and the command.
         let mut declared = self.mapped().to_vec();
         declared.push(self.settings.command_column().to_owned());
-        rows::open_as(self.connection, self.table, &self.as_table(file), Some(&declared))
+        rows::open_as(self.connection, self.table, &self.as_table(file), Some(&declared), Content::Changes)
     }
 
     /// The columns without the command's, and where that stands.
@@ -158,28 +166,7 @@ impl<'a> DeltaFeed<'a> {
 
     /// The delta files that are there, in the order of their names, each as its path within the folder.
     fn listed(&self) -> Result<Vec<String>, ConnectionError> {
-        let Some((before, after)) = self.pattern.split_once('*') else {
-            return Ok(if self.folder.join(&self.pattern).exists() { vec![self.pattern.clone()] } else { Vec::new() });
-        };
-        let (path, before) = match before.rsplit_once('/') {
-            Some((path, name)) => (format!("{path}/"), name),
-            None => (String::new(), before),
-        };
-        let within = self.folder.join(&path);
-        let unreadable = |error: std::io::Error| {
-            ConnectionError::transient(within.display().to_string(), format!("this folder can't be read: {error}"))
-        };
-        let mut names = Vec::new();
-        for entry in std::fs::read_dir(&within).map_err(unreadable)? {
-            let name = entry.map_err(unreadable)?.file_name();
-            // A name that is no text can't be a file that a pattern in a document means.
-            let Some(name) = name.to_str() else { continue };
-            if name.len() >= before.len() + after.len() && name.starts_with(before) && name.ends_with(after) {
-                names.push(format!("{path}{name}"));
-            }
-        }
-        names.sort();
-        Ok(names)
+        self.pattern().map_or(Ok(Vec::new()), |pattern| pattern.list(&self.folder, self.table))
     }
 
     fn sha256(&self, file: &str) -> Result<String, ConnectionError> {
@@ -207,7 +194,7 @@ impl<'a> DeltaFeed<'a> {
     fn unread(&self, since: &Position, files: &[String]) -> Result<Vec<String>, ChangesError> {
         let Some(read) = &since.file else { return Ok(files.to_vec()) };
         let is_same = |file: &str| Ok::<_, ConnectionError>(Some(self.sha256(file)?) == since.sha256);
-        if !self.pattern.contains('*') {
+        if !self.pattern().is_some_and(Pattern::is_open) {
             // One file that is written anew each time: it has no order, only content.
             return Ok(match files.first() {
                 Some(file) if file == read && is_same(file)? => Vec::new(),

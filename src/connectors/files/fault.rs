@@ -9,6 +9,12 @@ pub(super) enum Fault {
     /// Something that must not stand there.
     #[error("line {line}, column {column}: {message}")]
     At { line: u64, column: u64, message: String },
+    /// Something in a cell of a spreadsheet.
+    #[error("sheet {sheet}, cell {cell}: {message}")]
+    Cell { sheet: String, cell: String, message: String },
+    /// Something that must not stand where reading has come to; who reads there knows the place.
+    #[error("{0}")]
+    Here(String),
     /// Something that concerns the file as a whole.
     #[error("{0}")]
     Whole(String),
@@ -24,8 +30,21 @@ impl Fault {
             Self::At { line, column, message } => {
                 ConnectionError::permanent(format!("{file}, line {line}, column {column}"), message)
             }
-            Self::Whole(message) => ConnectionError::permanent(file, message),
+            Self::Cell { sheet, cell, message } => {
+                ConnectionError::permanent(format!("{file}, sheet {sheet}, cell {cell}"), message)
+            }
+            Self::Whole(message) | Self::Here(message) => ConnectionError::permanent(file, message),
             Self::Io(error) => ConnectionError::transient(file, format!("can't be read: {error}")),
+        }
+    }
+}
+
+impl Fault {
+    /// The fault at its place, if it waits for one.
+    pub(super) fn at(self, line: u64, column: u64) -> Self {
+        match self {
+            Self::Here(message) => Self::At { line, column, message },
+            fault => fault,
         }
     }
 }

@@ -13,8 +13,8 @@ use std::io::Read;
 pub(super) struct JsonRecords<R> {
     window: Window<R>,
     state: State,
-    /// The key of the array, where an object stands around it.
-    around: Option<String>,
+    /// How many objects stand around the array.
+    around: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,12 +28,15 @@ enum State {
 }
 
 impl<R: Read> JsonRecords<R> {
-    /// Goes to the array: the whole document, or the member `key` of the object that is the document.
-    pub(super) fn begin(source: R, key: Option<String>) -> Result<Self, Fault> {
-        let mut records = Self { window: Window::new(source), state: State::First, around: key };
-        if let Some(key) = records.around.clone() {
+    /// Goes to the array: the whole document, or what stands at `path`: the key of a member of the object that is the
+    /// document, or several with dots between them, one within the other.
+    pub(super) fn begin(source: R, path: Option<&str>) -> Result<Self, Fault> {
+        let mut records = Self { window: Window::new(source), state: State::First, around: 0 };
+        let mut rest = path;
+        while let Some(path) = rest {
             records.take(b'{', "an object that holds the array of records")?;
-            records.find_member(&key)?;
+            records.around += 1;
+            rest = records.find_member(path)?;
         }
         records.take(b'[', "an array of objects")?;
         Ok(records)
@@ -83,38 +86,39 @@ impl<R: Read> JsonRecords<R> {
                 None => self.window.more()?,
             }
         };
-        match serde_json::from_slice::<IgnoredAny>(&self.window.data()[..length]) {
-            Ok(_) => Ok(length),
-            Err(error) => {
-                let at = offset_of(&self.window.data()[..length], error.line(), error.column());
-                // The place that the error names itself is one within the value.
-                let message = error.to_string();
-                let message = message.split(" at line ").next().unwrap_or_default();
-                Err(self.window.fault(at, format!("is no JSON: {message}")))
-            }
+        match check(&self.window.data()[..length]) {
+            Ok(()) => Ok(length),
+            Err((at, message)) => Err(self.window.fault(at, message)),
         }
     }
 
-    fn find_member(&mut self, key: &str) -> Result<(), Fault> {
+    /// Goes to the value of the member that `path` leads to, and gives the rest of the way from there. A member that is
+    /// called like the whole path is meant as well.
+    fn find_member<'p>(&mut self, path: &'p str) -> Result<Option<&'p str>, Fault> {
+        let first = path.split_once('.');
         loop {
             let length = self.value()?;
             let name = serde_json::from_slice::<String>(&self.window.data()[..length]);
-            let name =
-                name.map_err(|_| self.window.fault(0, format!("there is no member {key:?} that is an array")))?;
+            let name = name.map_err(|_| {
+                self.window.fault(0, format!("there is no member {path:?} that leads to an array of records"))
+            })?;
             self.window.pass(length);
             self.take(b':', "the member's value")?;
-            if name == key {
-                return Ok(());
+            if name == path {
+                return Ok(None);
+            }
+            if let Some((_, rest)) = first.filter(|(first, _)| *first == name) {
+                return Ok(Some(rest));
             }
             let length = self.value()?;
             self.window.pass(length);
-            self.take(b',', &format!("the next member; {key:?} did not come yet"))?;
+            self.take(b',', &format!("the next member; {path:?} did not come yet"))?;
         }
     }
 
     /// After the array: what may follow is checked, so that a cut or a second array is noticed.
     fn end(&mut self) -> Result<(), Fault> {
-        if self.around.is_some() {
+        for _ in 0..self.around {
             while self.peek()? == Some(b',') {
                 self.window.pass(1);
                 for separator in [Some(b':'), None] {
@@ -193,8 +197,28 @@ fn value_length(data: &[u8], at_end: bool) -> Option<usize> {
     }
 }
 
+/// Whether `data` is one JSON value; where it is none, and why.
+pub(super) fn check(data: &[u8]) -> Result<(), (usize, String)> {
+    // Not asked of values that are passed over.
+    if let Err(error) = std::str::from_utf8(data) {
+        let at = error.valid_up_to();
+        let message = format!(
+            "the byte 0x{:02X} is no UTF-8 here; if the file is written in another encoding, set it, such as encoding = \
+             \"windows-1252\"",
+            data[at]
+        );
+        return Err((at, message));
+    }
+    serde_json::from_slice::<IgnoredAny>(data).map(drop).map_err(|error| {
+        let at = if error.is_eof() { data.len() } else { offset_of(data, error.line(), error.column()) };
+        // The place that the error names itself is one within the value.
+        let message = error.to_string();
+        (at, format!("is no JSON: {}", message.split(" at line ").next().unwrap_or_default()))
+    })
+}
+
 /// Puts the members of a valid JSON object among the values.
-fn flatten(object: &str, prefix: &str, values: &mut Vec<(String, String)>) -> Result<(), String> {
+pub(super) fn flatten(object: &str, prefix: &str, values: &mut Vec<(String, String)>) -> Result<(), String> {
     let mut names: Vec<String> = Vec::new();
     for (name, value) in Members::of(object) {
         if names.contains(&name) {

@@ -2,12 +2,15 @@
 
 use super::fault::Fault;
 use super::json::JsonRecords;
+use super::json_lines::JsonLines;
+use super::ldif::LdifRecords;
 use super::named::NamedRows;
 use super::records::Records;
 use super::settings::{Format, TableSettings};
+use super::sheet::SheetRows;
 use super::source::{self, Source};
 use super::xml::XmlRecords;
-use super::{ConnectionError, ConnectionRequest, decoding};
+use super::{ConnectionError, ConnectionRequest, decoding, packing};
 use crate::model::connection::TableDefinition;
 use std::io::Read;
 
@@ -37,6 +40,15 @@ pub(super) struct Opened {
     pub(super) rows: Box<dyn Rows>,
 }
 
+/// What the rows of a file are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    /// Records.
+    Records,
+    /// Changes of records.
+    Changes,
+}
+
 /// Opens a table. `mapped`: the columns that the connector maps, which are the header of formats without one; `None`:
 /// whatever columns are found.
 pub(super) fn open(
@@ -44,7 +56,7 @@ pub(super) fn open(
     table: &TableDefinition,
     mapped: Option<&[String]>,
 ) -> Result<Opened, ConnectionError> {
-    open_as(connection, table, &TableSettings::of(table)?, mapped)
+    open_as(connection, table, &TableSettings::of(table)?, mapped, Content::Records)
 }
 
 /// The same with other settings than the table's own, such as another file.
@@ -53,34 +65,92 @@ pub(super) fn open_as(
     table: &TableDefinition,
     settings: &TableSettings,
     mapped: Option<&[String]>,
+    content: Content,
 ) -> Result<Opened, ConnectionError> {
-    let (source, file) = source::open(connection, table, settings)?;
-    let within = |fault: Fault| fault.within(&source.name);
-    let decoded = decoding::utf8(file, settings.encoding.as_deref()).map_err(|error| within(error.into()))?;
+    let (mut source, file) = source::open(connection, table, settings)?;
+    // A spreadsheet is a zip archive itself.
+    let is_sheet = settings.format_of(&source.name) == Format::Xlsx && !is_packed(&source.name);
+    let bytes: Box<dyn Read> = if is_sheet {
+        Box::new(file)
+    } else {
+        let unpacked = packing::unpack(file, &source.name, settings.member.as_deref());
+        let unpacked = unpacked.map_err(|fault| fault.within(&source.name))?;
+        if let Some(member) = unpacked.member {
+            source.name = format!("{}/{member}", source.name);
+        }
+        unpacked.content
+    };
+    let format = settings.format_of(&source.name);
+    let rows = read_as(format, bytes, table, settings, mapped, content).map_err(|refused| match refused {
+        Refused::File(fault) => fault.within(&source.name),
+        Refused::Settings(error) => error,
+    })?;
+    Ok(Opened { source, rows })
+}
+
+/// Why rows can't be read.
+enum Refused {
+    File(Fault),
+    Settings(ConnectionError),
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        Self::File(fault)
+    }
+}
+
+impl From<ConnectionError> for Refused {
+    fn from(error: ConnectionError) -> Self {
+        Self::Settings(error)
+    }
+}
+
+fn read_as(
+    format: Format,
+    bytes: Box<dyn Read>,
+    table: &TableDefinition,
+    settings: &TableSettings,
+    mapped: Option<&[String]>,
+    content: Content,
+) -> Result<Box<dyn Rows>, Refused> {
+    if format == Format::Xlsx {
+        return Ok(Box::new(SheetRows::begin(bytes, settings)?));
+    }
+    let decoded = decoding::utf8(bytes, settings.encoding.as_deref()).map_err(|error| Fault::from(error).at(1, 1))?;
     let text = decoded.text;
     let declared = if settings.columns.is_empty() { mapped } else { Some(settings.columns.as_slice()) };
-    let rows: Box<dyn Rows> = match settings.format() {
-        Format::Csv | Format::Tsv => {
-            let (separator, quote) = settings.dialect(&table.name)?;
+    Ok(match format {
+        Format::Csv | Format::Tsv | Format::Xlsx => {
+            let (separator, quote) = settings.dialect(format, &table.name)?;
             let records = Records::new(text, separator, quote);
-            Box::new(Table::begin(records, settings.skip_lines, &settings.columns).map_err(within)?)
+            Box::new(Table::begin(records, settings.skip_lines, &settings.columns)?)
         }
         Format::Json => {
-            let records = JsonRecords::begin(text, settings.record.clone()).map_err(within)?;
-            Box::new(NamedRows::begin(records, declared).map_err(within)?)
+            let records = JsonRecords::begin(text, settings.record.as_deref())?;
+            Box::new(NamedRows::begin(records, declared)?)
+        }
+        Format::Ndjson => Box::new(NamedRows::begin(JsonLines::new(text), declared)?),
+        Format::Ldif => {
+            let command = (content == Content::Changes).then(|| settings.command_column());
+            Box::new(NamedRows::begin(LdifRecords::new(text, declared, command), declared)?)
         }
         Format::Xml => {
             let Some(record) = &settings.record else {
                 let message = "say which element is a record: record = \"…\"";
-                return Err(ConnectionError::permanent(format!("table {:?}", table.name), message));
+                return Err(ConnectionError::permanent(format!("table {:?}", table.name), message).into());
             };
             // A setting wins over what the document says of itself.
             let encoding = if settings.encoding.is_some() { None } else { Some(decoded.encoding) };
             let records = XmlRecords::new(text, encoding, record, settings.values.unwrap_or_default());
-            Box::new(NamedRows::begin(records, declared).map_err(within)?)
+            Box::new(NamedRows::begin(records, declared)?)
         }
-    };
-    Ok(Opened { source, rows })
+    })
+}
+
+fn is_packed(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    [".gz", ".zip"].iter().any(|ending| name.ends_with(ending))
 }
 
 /// CSV or TSV with its header.

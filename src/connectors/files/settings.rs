@@ -1,7 +1,7 @@
 //! The keys of a `files` connection and of its tables.
 
-use super::{ConnectionError, ConnectionRequest, Setting, SettingValue};
-use crate::model::connection::TableDefinition;
+use super::{ConnectionError, ConnectionRequest, Setting, SettingValue, pattern};
+use crate::model::connection::{ConnectionDefinition, TableDefinition};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -39,7 +39,7 @@ pub(super) static TABLE: &[Setting] = &[
         name: "file",
         value: SettingValue::Text,
         required: false,
-        help: "The file's name within the folder; its ending tells the format.",
+        help: "The file's name within the folder; its ending tells the format. One * in it: the last such file in the order of names.",
     },
     Setting {
         name: "delta_file",
@@ -55,7 +55,7 @@ pub(super) static TABLE: &[Setting] = &[
     },
     Setting {
         name: "format",
-        value: SettingValue::Choice(&["csv", "tsv", "json", "xml"]),
+        value: SettingValue::Choice(&["csv", "tsv", "json", "ndjson", "xml", "xlsx", "ldif"]),
         required: false,
         help: "The format, where the file's ending does not tell it.",
     },
@@ -81,19 +81,31 @@ pub(super) static TABLE: &[Setting] = &[
         name: "skip_lines",
         value: SettingValue::Integer(0, 10_000),
         required: false,
-        help: "Lines of CSV or TSV to pass over before the header.",
+        help: "Lines of CSV or TSV, or rows of a sheet, to pass over before the header.",
     },
     Setting {
         name: "columns",
         value: SettingValue::TextList,
         required: false,
-        help: "The columns in order, for a CSV or TSV file without a header row.",
+        help: "The columns in order, for a CSV or TSV file or a sheet without a header row.",
     },
     Setting {
         name: "record",
         value: SettingValue::Text,
         required: false,
-        help: "XML: the element that is a record. JSON: the key of the array, where it stands in an object.",
+        help: "XML: the element that is a record. JSON: the key of the array, where it stands in an object; data.people, where that stands in another.",
+    },
+    Setting {
+        name: "sheet",
+        value: SettingValue::Text,
+        required: false,
+        help: "XLSX: the sheet; the first if not given.",
+    },
+    Setting {
+        name: "member",
+        value: SettingValue::Text,
+        required: false,
+        help: "Zip: which file of the archive, where there are several. One * in it: the last such file in the order of names.",
     },
     Setting {
         name: "values",
@@ -124,8 +136,7 @@ pub(super) struct ConnectionSettings {
     pub(super) upload: bool,
     #[serde(rename = "auto_apply")]
     _auto_apply: bool,
-    #[serde(rename = "on_arrival")]
-    _on_arrival: bool,
+    pub(super) on_arrival: bool,
 }
 
 /// A table's settings, typed.
@@ -143,6 +154,8 @@ pub(super) struct TableSettings {
     pub(super) columns: Vec<String>,
     pub(super) record: Option<String>,
     pub(super) values: Option<XmlValues>,
+    pub(super) sheet: Option<String>,
+    pub(super) member: Option<String>,
 }
 
 /// What a file holds.
@@ -152,7 +165,10 @@ pub(super) enum Format {
     Csv,
     Tsv,
     Json,
+    Ndjson,
     Xml,
+    Xlsx,
+    Ldif,
 }
 
 /// Where the values of an XML record stand.
@@ -166,8 +182,15 @@ pub(super) enum XmlValues {
 
 impl ConnectionSettings {
     pub(super) fn of(connection: &ConnectionRequest) -> Result<Self, ConnectionError> {
-        let definition = &connection.definition;
+        Self::of_definition(&connection.definition)
+    }
+
+    pub(super) fn of_definition(definition: &ConnectionDefinition) -> Result<Self, ConnectionError> {
         let settings: Self = typed(&definition.settings, &format!("connection {:?}", definition.name))?;
+        if settings.on_arrival && settings.upload {
+            let message = "on_arrival goes with folder; with upload = true it is auto_apply";
+            return Err(ConnectionError::permanent(format!("connection {:?}", definition.name), message));
+        }
         match (&settings.folder, settings.upload) {
             (Some(_), false) | (None, true) => Ok(settings),
             _ => Err(ConnectionError::permanent(
@@ -202,10 +225,7 @@ impl TableSettings {
                 "delta_file",
                 "is read from a folder; what is uploaded is read whole. Use folder, or compare = true on the connector",
             ),
-            Some(file)
-                if file.matches('*').count() > 1
-                    || file.rsplit_once('/').is_some_and(|(path, _)| path.contains('*')) =>
-            {
+            Some(file) if pattern::is_malformed(file) => {
                 refuse("delta_file", "may have one * only, in the name of the file")
             }
             Some(file) if Some(file) == self.file.as_ref() => {
@@ -215,24 +235,45 @@ impl TableSettings {
         }
     }
 
-    /// The format that was set, or the one that the file's ending tells; CSV otherwise.
+    /// Settings of the complete file that don't go together.
+    pub(super) fn check_file(&self, table: &str) -> Result<(), ConnectionError> {
+        for (key, value) in [("file", &self.file), ("member", &self.member)] {
+            if value.as_deref().is_some_and(pattern::is_malformed) {
+                let message = "may have one * only, in the name of the file";
+                return Err(ConnectionError::permanent(format!("table {table:?}, {key}"), message));
+            }
+        }
+        Ok(())
+    }
+
+    /// The format that was set, or the one that the ending of the document's file tells; CSV otherwise.
     pub(super) fn format(&self) -> Format {
+        self.format_of(self.file.as_deref().unwrap_or_default())
+    }
+
+    /// The format that was set, or the one that the ending of a file's name tells, past that of its packing; CSV
+    /// otherwise.
+    pub(super) fn format_of(&self, name: &str) -> Format {
         self.format.unwrap_or_else(|| {
-            let name = self.file.as_deref().unwrap_or_default().to_ascii_lowercase();
+            let name = name.to_ascii_lowercase();
+            let name = [".gz", ".zip"].iter().find_map(|packed| name.strip_suffix(packed)).unwrap_or(&name);
             match name.rsplit_once('.').map(|(_, ending)| ending) {
                 Some("tsv" | "tab") => Format::Tsv,
                 Some("json") => Format::Json,
+                Some("ndjson" | "jsonl") => Format::Ndjson,
                 Some("xml") => Format::Xml,
+                Some("xlsx" | "xlsm") => Format::Xlsx,
+                Some("ldif" | "ldf") => Format::Ldif,
                 _ => Format::Csv,
             }
         })
     }
 
     /// Separator and quote of a CSV or TSV file.
-    pub(super) fn dialect(&self, table: &str) -> Result<(u8, Option<u8>), ConnectionError> {
+    pub(super) fn dialect(&self, format: Format, table: &str) -> Result<(u8, Option<u8>), ConnectionError> {
         let quote = self.quotes.unwrap_or(true).then_some(b'"');
         let separator = match self.separator.as_deref() {
-            None if self.format() == Format::Tsv => b'\t',
+            None if format == Format::Tsv => b'\t',
             None => b',',
             Some("tab" | "\\t") => b'\t',
             Some(text) => match text.as_bytes() {

@@ -1,5 +1,6 @@
 //! The file behind a table: found without ever leaving its folder, and the same at the end as at the beginning.
 
+use super::pattern::{self, Pattern};
 use super::settings::{ConnectionSettings, TableSettings};
 use super::{ConnectionError, ConnectionRequest};
 use crate::connectors::SourceEnd;
@@ -9,8 +10,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
-use std::io::{self, Read};
-use std::path::{Component, Path, PathBuf};
+use std::io::{self, Read, Seek};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 /// An opened file.
@@ -33,6 +34,15 @@ impl Read for SourceReader {
         let read = self.file.read(buffer)?;
         self.passed.borrow_mut().add(&buffer[..read]);
         Ok(read)
+    }
+}
+
+impl SourceReader {
+    /// Reads to the end, so that the seal is known, and gives the file from its beginning.
+    pub(super) fn read_through(mut self) -> io::Result<File> {
+        io::copy(&mut self, &mut io::sink())?;
+        self.file.rewind()?;
+        Ok(self.file)
     }
 }
 
@@ -122,17 +132,17 @@ fn locate(
             "say which file it is: file = \"…\"",
         ));
     };
-    let within = Path::new(file);
-    if !within.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
-        return Err(ConnectionError::permanent(
-            format!("table {:?}, file", table.name),
-            format!("{file:?} leaves the folder; write a path within it"),
-        ));
-    }
+    pattern::stays_within(file, table)?;
     let folder = folder.canonicalize().map_err(|error| {
         ConnectionError::transient(folder.display().to_string(), format!("this folder can't be read: {error}"))
     })?;
-    let path = folder.join(within).canonicalize().map_err(|error| unreadable(file, &error))?;
+    let file = &match Pattern::of_complete(settings).filter(|pattern| pattern.is_open()) {
+        Some(pattern) => pattern.list(&folder, table)?.pop().ok_or_else(|| {
+            ConnectionError::transient(pattern.text(), "there is no file of such a name in the folder")
+        })?,
+        None => file.clone(),
+    };
+    let path = folder.join(file).canonicalize().map_err(|error| unreadable(file, &error))?;
     if !path.starts_with(&folder) {
         return Err(ConnectionError::permanent(file, "is a link that leaves the folder; put the file itself there"));
     }

@@ -1,6 +1,11 @@
 //! What is accepted and what is refused, case by case: content of the file → rows with their lines, or the place of the
 //! first doubt.
 
+mod ldif;
+mod packed;
+mod patterns;
+mod sheet;
+
 use super::*;
 use crate::connectors::{SourceEnd, UploadedFile};
 use crate::model::connection::ConnectionDefinition;
@@ -300,6 +305,35 @@ fn json_records_become_rows() {
     assert_eq!(memory.rows, rows.map(|(line, row)| (line, row.map(str::to_owned).to_vec())));
     let wrapped = br#"{"count": 1, "users": [{"id": "a"}], "next": null}"#;
     assert_eq!(export("people.json", wrapped, json!({"record": "users"}), &["id"]).unwrap().rows.len(), 1);
+    let within = br#"{"a": [{"id": "x"}], "data": {"n": 1, "people": [{"name": {"first": "Ada"}}], "m": {}}, "z": 0}"#;
+    let memory = export("people.json", within, json!({"record": "data.people"}), &["name.first"]).unwrap();
+    assert_eq!(memory.rows, [(1, vec!["Ada".to_owned()])]);
+    let dotted = br#"{"data.people": [{"id": "a"}]}"#;
+    assert_eq!(export("people.json", dotted, json!({"record": "data.people"}), &["id"]).unwrap().rows.len(), 1);
+    let cut = br#"{"data": {"people": [{"id": "a"}]}"#;
+    let error = export("people.json", cut, json!({"record": "data.people"}), &["id"]).map(|memory| memory.rows);
+    assert_eq!(error.unwrap_err().place, "people.json, line 1, column 35");
+}
+
+#[test]
+fn lines_of_json_become_rows() {
+    let content = "{\"id\": 1, \"name\": {\"first\": \"Ada\"}}\r\n\n  {\"id\": 2} \n{\"id\": 3}";
+    let memory = export("people.ndjson", content.as_bytes(), json!({}), &["id", "name.first"]).unwrap();
+    let row = |line, id: &str, name: &str| (line, vec![id.to_owned(), name.to_owned()]);
+    assert_eq!(memory.rows, [row(1, "1", "Ada"), row(3, "2", ""), row(4, "3", "")]);
+    assert!(export("people.jsonl", b"", json!({}), &["id"]).unwrap().rows.is_empty());
+    for (content, place, message) in [
+        ("{\"id\": 1}\n{\"id\": 2", "people.jsonl, line 2, column 9", "cut off"),
+        ("{\"id\": 1} {\"id\": 2}\n", "people.jsonl, line 1, column 11", "no JSON: trailing"),
+        ("{\"id\":\n1}\n", "people.jsonl, line 1, column 7", "no JSON"),
+        ("[{\"id\": 1}]\n", "people.jsonl, line 1, column 1", "an object on a line of its own"),
+        ("{\"id\": 1}\n{\"id\": 1, \"id\": 2}\n", "people.jsonl, line 2, column 1", "twice"),
+    ] {
+        let error = export("people.jsonl", content.as_bytes(), json!({}), &["id"]).map(|memory| memory.rows);
+        let error = error.expect_err(content);
+        assert_eq!(error.place, place, "{content}: {error}");
+        assert!(error.message.contains(message), "{content}: {error}");
+    }
 }
 
 #[test]
@@ -349,14 +383,14 @@ fn xml_in_doubt_is_refused_at_its_place() {
     for (content, place, message) in [
         ("", "clubs.xml", "empty"),
         (bomb, "clubs.xml, line 1, column 1", "DOCTYPE"),
-        ("<clubs>\n<club><code>&b;</code></club></clubs>", "clubs.xml, line 2, column 1", "entity &b;"),
-        ("<clubs>\n<club><code>1</code></club>", "clubs.xml, line 2, column 1", "cut off"),
-        ("<clubs>\n<club><code>1</club></clubs>", "clubs.xml, line 2, column 1", "no XML"),
+        ("<clubs>\n<club><code>&b;</code></club></clubs>", "clubs.xml, line 2, column 13", "entity &b;"),
+        ("<clubs>\n<club><code>1</code></club>", "clubs.xml, line 2, column 28", "cut off"),
+        ("<clubs>\n<club><code>1</club></clubs>", "clubs.xml, line 2, column 14", "no XML"),
         ("<clubs><club/></clubs>\n<clubs/>", "clubs.xml, line 2, column 1", "second root"),
-        ("<clubs><club><code>a<b/></code></club></clubs>", "clubs.xml, line 1, column 1", "side by side"),
+        ("<clubs><club><code>a<b/></code></club></clubs>", "clubs.xml, line 1, column 21", "side by side"),
         ("<clubs><klub/></clubs>", "clubs.xml", "\"klub\""),
         ("<?xml version='1.0' encoding='ISO-8859-1'?><clubs/>", "clubs.xml, line 1, column 1", "iso-8859-1"),
-        ("<clubs><club a='1' a='2'/></clubs>", "clubs.xml, line 1, column 1", "no XML"),
+        ("<clubs><club a='1' a='2'/></clubs>", "clubs.xml, line 1, column 8", "no XML"),
     ] {
         let error = export("clubs.xml", content.as_bytes(), json!({"record": "club"}), &["code"]);
         let error = error.map(|memory| memory.rows).expect_err(content);

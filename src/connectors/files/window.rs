@@ -56,7 +56,10 @@ impl<R: Read> Window<R> {
                 Ok(0) => self.at_end = true,
                 Ok(read) => self.end += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error.into()),
+                Err(error) => {
+                    let (line, column) = self.place(self.end);
+                    return Err(Fault::from(error).at(line, column));
+                }
             }
             return Ok(());
         }

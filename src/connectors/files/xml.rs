@@ -4,7 +4,7 @@
 //! A child element is the column of its name, `outer.inner` for a child's child, `@name` for an attribute of the record
 //! where values are elements. Prefixes of namespaces are passed over.
 
-use super::fault::Fault;
+use super::fault::{Fault, characters};
 use super::named::NamedRecords;
 use super::settings::XmlValues;
 use super::window::LARGEST_RECORD;
@@ -29,12 +29,13 @@ pub(super) struct XmlRecords<R> {
 impl<R: Read> XmlRecords<R> {
     /// `encoding`: what the source was decoded from, if the document's own word on it is to be compared with it.
     pub(super) fn new(source: R, encoding: Option<&'static Encoding>, record: &str, values: XmlValues) -> Self {
-        let lines = Lines { inner: BufReader::with_capacity(64 << 10, source), line: 1, taken: 0 };
+        let lines = Lines { inner: BufReader::with_capacity(64 << 10, source), line: 1, column: 1, taken: 0 };
         let walk = Walk {
             record: record.to_owned(),
             values,
             encoding,
             line: 1,
+            column: 1,
             open: Vec::new(),
             rooted: false,
             current: None,
@@ -52,7 +53,7 @@ impl<R: Read> NamedRecords for XmlRecords<R> {
             if self.walk.current.is_none() {
                 self.reader.get_mut().taken = 0;
             }
-            self.walk.line = self.reader.get_ref().line;
+            (self.walk.line, self.walk.column) = (self.reader.get_ref().line, self.reader.get_ref().column);
             self.buffer.clear();
             let event = match self.reader.read_event_into(&mut self.buffer) {
                 Ok(event) => event,
@@ -76,8 +77,9 @@ struct Walk {
     record: String,
     values: XmlValues,
     encoding: Option<&'static Encoding>,
-    /// The line in which the current event starts.
+    /// Where the current event starts.
     line: u64,
+    column: u64,
     /// Names of the elements we are in.
     open: Vec<String>,
     /// Whether the root element was seen.
@@ -203,6 +205,15 @@ impl Walk {
     }
 
     fn text(&mut self, text: &str) -> Result<(), Fault> {
+        if let Some(at) = text.find(|c: char| c.is_ascii_control() && !matches!(c, '\t' | '\n' | '\r')) {
+            let before = &text[..at];
+            let (line, column) = match before.rfind('\n') {
+                Some(end) => (before.matches('\n').count() as u64, 1 + characters(&before.as_bytes()[end + 1..])),
+                None => (0, self.column + characters(before.as_bytes())),
+            };
+            let message = "a control character, which XML does not have".to_owned();
+            return Err(Fault::At { line: self.line + line, column, message });
+        }
         match &mut self.current {
             Some(current) => current.text.push_str(text),
             None if self.open.is_empty() && !text.trim_start_matches('\u{feff}').trim().is_empty() => {
@@ -258,7 +269,7 @@ impl Walk {
     }
 
     fn fault(&self, message: impl Into<String>) -> Fault {
-        Fault::At { line: self.line, column: 1, message: message.into() }
+        Fault::At { line: self.line, column: self.column, message: message.into() }
     }
 }
 
@@ -266,6 +277,7 @@ impl Walk {
 struct Lines<R> {
     inner: BufReader<R>,
     line: u64,
+    column: u64,
     taken: usize,
 }
 
@@ -283,14 +295,21 @@ impl<R: Read> BufRead for Lines<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.taken > LARGEST_RECORD {
             let message = "this element is longer than 16 MiB; is the file what it should be?".to_owned();
-            return Err(Fault::At { line: self.line, column: 1, message }.into());
+            return Err(Fault::At { line: self.line, column: self.column, message }.into());
         }
-        self.inner.fill_buf()
+        let (line, column) = (self.line, self.column);
+        self.inner.fill_buf().map_err(|error| Fault::from(error).at(line, column).into())
     }
 
     fn consume(&mut self, bytes: usize) {
         let consumed = self.inner.buffer().get(..bytes).unwrap_or_default();
-        self.line += memchr::memchr_iter(b'\n', consumed).count() as u64;
+        match memchr::memrchr(b'\n', consumed) {
+            Some(end) => {
+                self.line += memchr::memchr_iter(b'\n', consumed).count() as u64;
+                self.column = 1 + characters(&consumed[end + 1..]);
+            }
+            None => self.column += characters(consumed),
+        }
         self.taken += bytes;
         self.inner.consume(bytes);
     }

@@ -79,5 +79,6 @@ pub(super) fn is_unchanged(
     }
     let Some((_, table)) = known.table.split_once('.') else { return Ok(false) };
     let Some(table) = request.table(table) else { return Ok(false) };
-    kind.is_same_source(request, table, &Sealed { sha256: sha256.clone(), bytes: *bytes }, known.cursor.as_ref())
+    let sealed = Sealed { sha256: sha256.clone(), bytes: *bytes };
+    kind.is_same_source(request, table, &known.file, &sealed, known.cursor.as_ref())
 }
