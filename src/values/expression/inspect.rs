@@ -2,7 +2,7 @@
 //! cost at most.
 
 use super::ExpressionError;
-use super::functions::{FUNCTIONS, WHEN};
+use super::functions::{FUNCTIONS, JOIN, MOST_VALUES, SPLIT, WHEN};
 use crate::values::text::closest;
 use cel::Program;
 use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SourceInfo, operators};
@@ -237,10 +237,15 @@ impl<'e> Inspector<'e> {
             return Err(self.error(node, unknown_function(name)));
         }
         let mut cost = Cost::default();
+        let mut last = cost;
         for part in call.target.as_deref().into_iter().chain(&call.args) {
-            cost = cost.with(self.visit(part)?);
+            last = self.visit(part)?;
+            cost = cost.with(last);
         }
         Ok(match name {
+            SPLIT => Cost { items: MOST_VALUES as u64, element: cost.texts, ..cost },
+            // the separator stands between all of them
+            JOIN => Cost { texts: cost.texts.saturating_add(cost.items.saturating_mul(last.texts)), items: 0, ..cost },
             operators::INDEX => Cost { texts: cost.texts.max(cost.element), ..cost },
             operators::ADD | operators::CONDITIONAL | "dyn" | "string" | "bytes" => cost,
             name if FUNCTIONS.contains(&name) => cost,
