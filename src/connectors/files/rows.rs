@@ -6,7 +6,7 @@ use super::named::NamedRows;
 use super::records::Records;
 use super::settings::{Format, TableSettings};
 use super::source::{self, Source};
-use super::xml::XmlRecords;
+use super::xml::{Record, XmlRecords};
 use super::{ConnectionError, ConnectionRequest, decoding};
 use crate::model::connection::TableDefinition;
 use std::io::Read;
@@ -56,7 +56,12 @@ pub(super) fn open_as(
 ) -> Result<Opened, ConnectionError> {
     let (source, file) = source::open(connection, table, settings)?;
     let within = |fault: Fault| fault.within(&source.name);
-    let decoded = decoding::utf8(file, settings.encoding.as_deref()).map_err(|error| within(error.into()))?;
+    let is_xml = settings.format() == Format::Xml;
+    let decoded = match (settings.encoding.as_deref(), is_xml) {
+        (None, true) => decoding::xml(file),
+        (encoding, _) => decoding::utf8(file, encoding),
+    }
+    .map_err(|error| within(error.into()))?;
     let text = decoded.text;
     let declared = if settings.columns.is_empty() { mapped } else { Some(settings.columns.as_slice()) };
     let rows: Box<dyn Rows> = match settings.format() {
@@ -66,13 +71,22 @@ pub(super) fn open_as(
             Box::new(Table::begin(records, settings.skip_lines, &settings.columns).map_err(within)?)
         }
         Format::Json => {
-            let records = JsonRecords::begin(text, settings.record.clone()).map_err(within)?;
+            let records = match settings.single_record {
+                true => JsonRecords::of_one(text),
+                false => JsonRecords::begin(text, settings.record.clone()).map_err(within)?,
+            };
             Box::new(NamedRows::begin(records, declared).map_err(within)?)
         }
         Format::Xml => {
-            let Some(record) = &settings.record else {
-                let message = "say which element is a record: record = \"…\"";
-                return Err(ConnectionError::permanent(format!("table {:?}", table.name), message));
+            let record = match settings.record.as_deref() {
+                _ if settings.single_record => Record::Root,
+                Some("*") => Record::Children,
+                Some(name) => Record::Named(name.to_owned()),
+                None => {
+                    let message =
+                        "say which element is a record: record = \"…\"; \"*\" for each one in the root element";
+                    return Err(ConnectionError::permanent(format!("table {:?}", table.name), message));
+                }
             };
             // A setting wins over what the document says of itself.
             let encoding = if settings.encoding.is_some() { None } else { Some(decoded.encoding) };

@@ -93,7 +93,13 @@ pub(super) static TABLE: &[Setting] = &[
         name: "record",
         value: SettingValue::Text,
         required: false,
-        help: "XML: the element that is a record. JSON: the key of the array, where it stands in an object.",
+        help: "XML: the element that is a record; * for each one in the root element. JSON: the key of the array, where it stands in an object.",
+    },
+    Setting {
+        name: "single_record",
+        value: SettingValue::Bool,
+        required: false,
+        help: "true: the whole file is one record, a JSON object or the root element of XML. Default: false.",
     },
     Setting {
         name: "values",
@@ -142,6 +148,7 @@ pub(super) struct TableSettings {
     pub(super) skip_lines: u64,
     pub(super) columns: Vec<String>,
     pub(super) record: Option<String>,
+    pub(super) single_record: bool,
     pub(super) values: Option<XmlValues>,
 }
 
