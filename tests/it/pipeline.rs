@@ -6,6 +6,7 @@ mod dangerous_feeds;
 mod directory_example;
 mod directory_faults;
 mod export;
+mod haplo;
 mod histories;
 mod hr_example;
 mod incremental;
