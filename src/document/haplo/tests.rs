@@ -90,7 +90,7 @@ fn own(evaluated: Evaluated<'_>) -> Evaluated<'static> {
     }
 }
 
-pub(super) const COLUMNS: [&str; 16] = [
+pub(super) const COLUMNS: [&str; 18] = [
     "login",
     "first",
     "last",
@@ -99,14 +99,16 @@ pub(super) const COLUMNS: [&str; 16] = [
     "b",
     "c",
     "list",
-    "date",
     "manager",
     "web",
     "o.x",
-    "o.y",
+    "o.a",
+    "o.b",
+    "o.c",
     "o.p.z",
     "in",
     "two words",
+    "kind",
 ];
 
 /// What becomes of a record with the required values and these.
@@ -322,13 +324,13 @@ fn several_values_are_added_or_replaced() {
     let added = || vec![add("a", true), add("b", true)];
     assert_eq!(
         becomes(added(), &[("a", "1"), ("b", "2")]),
-        json!({"email": ["1", "2"]}),
-        "a name that is not email of user"
+        json!({"profile_email": ["1", "2"]}),
+        "email is the name of the user's own"
     );
-    assert_eq!(becomes(added(), &[("b", "2")]), json!({"email": ["2"]}));
+    assert_eq!(becomes(added(), &[("b", "2")]), json!({"profile_email": ["2"]}));
     let replaced = || vec![add("a", true), add("b", false)];
-    assert_eq!(becomes(replaced(), &[("a", "1"), ("b", "2")]), json!({"email": ["2"]}));
-    assert_eq!(becomes(replaced(), &[("a", "1")]), json!({"email": ["1"]}));
+    assert_eq!(becomes(replaced(), &[("a", "1"), ("b", "2")]), json!({"profile_email": ["2"]}));
+    assert_eq!(becomes(replaced(), &[("a", "1")]), json!({"profile_email": ["1"]}));
     let qualified = |qualifier: &str, source: &str| json!({"source": source, "destination": "profile", "name": "std:attribute:telephone", "qualifier": qualifier});
     let phones = || vec![qualified("std:qualifier:mobile", "a"), qualified("std:qualifier:home", "b")];
     assert_eq!(becomes(phones(), &[("a", "1"), ("b", "2")]), json!({"mobile": "1", "phone_home": "2"}));

@@ -35,6 +35,12 @@ fn first_feed(muster: &Program, files: &[(&str, &[u8])]) -> Value {
     muster.run(&["resume", &run, "--wait", "--json"]).succeeded().json().pop().unwrap()
 }
 
+/// What went wrong, with how often.
+fn problems(run: &Value) -> Vec<String> {
+    let counts = run["problems"].as_object().unwrap().iter().filter(|(_, count)| **count != 0);
+    counts.map(|(code, count)| format!("{code}: {count}")).collect()
+}
+
 /// Users by user name: their fields, whether they are blocked, and their groups.
 fn users(muster: &Program) -> BTreeMap<String, Value> {
     let users = muster.run(&["user", "list", "--json"]).succeeded().json();
@@ -108,7 +114,7 @@ fn a_json_feed_makes_users_groups_and_managers_and_follows_them() {
         json!({"first": "Nobody", "last": "Test", "mail": "a@b", "kind": "S"}),
     ]);
     let applied = first_feed(&muster, &[("staff", &first)]);
-    assert_eq!(applied["problems"], json!({"invalid_value": 2, "missing_key": 1}));
+    assert_eq!(problems(&applied), ["invalid_value: 2", "missing_key: 1"]);
     let problems = muster.run(&["show", "1", "--problems", "--json"]).succeeded().json();
     assert!(
         problems.iter().any(|problem| problem["message"].as_str().unwrap().contains("X is no kind of person")),
@@ -208,7 +214,7 @@ fn groups_in_the_records_are_those_named_on_the_command_line() {
         {"id": "c", "first": "C", "last": "C", "mail": "c@b", "groups": ["Group:Unknown"]},
     ]);
     let applied = first_feed(&muster, &[("staff", records.to_string().as_bytes())]);
-    assert_eq!(applied["problems"], json!({"dangling_reference": 1}));
+    assert_eq!(problems(&applied), ["dangling_reference: 1"]);
     let of = |name: &str| users(&muster)[name]["groups"].clone();
     assert_eq!((of("a"), of("b"), of("c")), (json!(["Group:A", "Group:B"]), json!(["Group:B"]), json!([])));
 }
