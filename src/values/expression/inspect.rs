@@ -1,8 +1,8 @@
 //! What an expression does, told from its syntax: the columns it reads, names that do not exist, and how much it can
 //! cost at most.
 
-use super::ExpressionError;
 use super::functions::{FUNCTIONS, JOIN, MOST_VALUES, SPLIT, WHEN};
+use super::{ExpressionError, LONGEST_VALUE};
 use crate::values::text::closest;
 use cel::Program;
 use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SourceInfo, operators};
@@ -133,6 +133,12 @@ impl Cost {
     /// A text.
     const TEXT: Self = Self { steps: 1, texts: PARTS, element: PARTS, items: 0, nested: false };
 
+    /// A text that stands in the expression, which can't be as long as a column's.
+    fn literal(text: &str) -> Self {
+        let parts = (text.len() as u64 * PARTS).div_ceil(LONGEST_VALUE as u64).max(1);
+        Self { texts: parts, element: parts, ..Self::TEXT }
+    }
+
     /// Both of them, evaluated one after the other and put together.
     fn with(self, other: Self) -> Self {
         Self {
@@ -184,7 +190,8 @@ impl<'e> Inspector<'e> {
 
     fn visit_inner(&mut self, node: &'e IdedExpr) -> Result<Cost, ExpressionError> {
         match &node.expr {
-            Expr::Literal(LiteralValue::String(_) | LiteralValue::Bytes(_)) => Ok(Cost::TEXT),
+            Expr::Literal(LiteralValue::String(text)) => Ok(Cost::literal(text.inner())),
+            Expr::Literal(LiteralValue::Bytes(_)) => Ok(Cost::TEXT),
             Expr::Literal(_) => Ok(Cost::default()),
             Expr::Ident(name) => self.visit_name(node, name),
             Expr::Select(select) => {
