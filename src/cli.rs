@@ -21,6 +21,7 @@ mod export_child;
 mod filter;
 mod follow;
 mod holds;
+mod import;
 mod input;
 mod logging;
 mod migrate;
@@ -69,6 +70,8 @@ enum Command {
     Diff(diff::Args),
     /// Write the stored documents to stdout.
     Export(export::Args),
+    /// Make documents of the configuration of other systems.
+    Import(import::Args),
     /// Start a run of a connector.
     Run(run::Args),
     /// List the newest runs.
@@ -115,6 +118,7 @@ impl Command {
             Self::Apply(args) => apply::run(context, args),
             Self::Diff(args) => diff::run(context, args),
             Self::Export(args) => export::run(context, args),
+            Self::Import(args) => import::run(context, args),
             Self::Serve(args) => serve::run(context, args),
             Self::Demo(args) => demo::run(context, args),
             Self::Run(args) => run::run(context, args),

@@ -9,6 +9,7 @@ mod connection;
 mod connector;
 mod entity_type;
 mod error;
+pub mod haplo;
 mod limits;
 mod name;
 mod notification;

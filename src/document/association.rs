@@ -3,6 +3,7 @@
 use super::entity_type::{no_property, source_table};
 use super::limits;
 use super::name::{self, NameOf, Unique};
+use super::property::check_expression;
 use super::section::{Section, hint};
 use crate::model::association::{AssociationDefinition, Cardinality, OneOrMany};
 use crate::model::connector::ConnectorDefinition;
@@ -35,6 +36,7 @@ fn read(section: &Section<'_, '_>, connector: &ConnectorDefinition) -> Associati
         from: section.required_text("from"),
         to: to(section),
         column: section.text("column"),
+        expression: section.text("expression"),
         source: section.has("source").then(|| source_table(section, "source", connector)),
         from_column: section.text("from_column"),
         to_column: section.text("to_column"),
@@ -70,22 +72,29 @@ fn to(section: &Section<'_, '_>) -> OneOrMany {
 fn check_pairs(section: &Section<'_, '_>, association: &AssociationDefinition) {
     let of_pairs = ["source", "from_column", "to_column"];
     let has_column = section.has("column");
-    match (has_column, of_pairs.into_iter().find(|key| section.has(key))) {
-        (false, None) => section.error(format!(
-            "the association {:?} has no pairs; write column, or source with from_column and to_column",
+    let own = ["column", "expression"].into_iter().find(|key| section.has(key));
+    if let Some(expression) = &association.expression {
+        check_expression(section, "expression", expression);
+        if has_column {
+            section.error_at("expression", "column and expression exclude one another; keep one of them");
+        }
+    }
+    match (own, of_pairs.into_iter().find(|key| section.has(key))) {
+        (None, None) => section.error(format!(
+            "the association {:?} has no pairs; write column, expression, or source with from_column and to_column",
             association.name
         )),
-        (true, Some(key)) => section.error_at(
+        (Some(own), Some(key)) => section.error_at(
             key,
-            format!("column and {key} exclude one another: write column, or source with from_column and to_column"),
+            format!("{own} and {key} exclude one another: write {own}, or source with from_column and to_column"),
         ),
-        (false, Some(_)) => {
+        (None, Some(_)) => {
             if let Some(missing) = of_pairs.into_iter().find(|key| !section.has(key)) {
                 section
                     .error(format!("a table of pairs needs source, from_column and to_column; {missing} is missing"));
             }
         }
-        (true, None) => {}
+        (Some(_), None) => {}
     }
     if let Some(separator) = &association.separator {
         if !has_column {

@@ -164,6 +164,19 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("folder = \"feeds/hr\"", "folder = \"feeds/hr\"\nupload = true", "either folder = \"…\" or upload = true"),
     ("file = \"people.csv\" ", "separator = \";\" #", "say which file of the folder it is"),
     ("file = \"people.csv\"", "file = \"people.csv\"\nseparator = \"ab\"", "\"ab\" is no separator"),
+    // associations
+    (
+        "column = \"ManagerId\"",
+        "column = \"ManagerId\"\nexpression = »\"row.ManagerId\"",
+        "column and expression exclude",
+    ),
+    ("column = \"ManagerId\"", "expression = »\"lowr(row.ManagerId)\"", "did you mean lower?"),
+    ("column = \"ManagerId\"", "expression = \"row.ManagerId\"\nseparator = »\";\"", "only with column"),
+    (
+        "column = \"ManagerId\"",
+        "expression = \"row.ManagerId\"\nfrom_column = »\"a\"",
+        "expression and from_column exclude",
+    ),
     // entity types and properties
     ("source = \"feed.people\"", "source = »\"feed.peeple\"", "did you mean \"feed.people\"?"),
     ("name = \"given_name\"", "name = \"given_name\"\n  key = »true", "\"employee_id\" is the key already"),

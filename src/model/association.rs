@@ -11,8 +11,9 @@ use std::collections::BTreeMap;
 
 /// One `[[association]]` of a connector's document.
 ///
-/// Its pairs come from a column of the `from` end's own table (`column`), or from a table of pairs (`source`,
-/// `from_column`, `to_column`). Either way they become one stream: key of the `from` end, value that finds the `to` end.
+/// Its pairs come from a column of the `from` end's own table (`column`), from an expression over that table's rows
+/// (`expression`), or from a table of pairs (`source`, `from_column`, `to_column`). In any case they become one stream: key
+/// of the `from` end, value that finds the `to` end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AssociationDefinition {
@@ -28,6 +29,9 @@ pub struct AssociationDefinition {
     /// A column of the `from` end's table. Several values in it if the cardinality is `many_to_many` or `one_to_many`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
+    /// An expression over a row of the `from` end's table that gives the value, or a list of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expression: Option<String>,
     /// A table of pairs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<SourceTable>,

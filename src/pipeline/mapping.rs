@@ -16,7 +16,8 @@ use crate::model::association::AssociationDefinition;
 use crate::model::entity_type::EntityTypeDefinition;
 use crate::model::property::PropertyDefinition;
 use crate::values::digest::Digest;
-use crate::values::expression::{Columns, Evaluated, Expression, Header, Row};
+use crate::values::expression::{Columns, Evaluated, EvaluationError, Expression, Header, Row};
+use crate::values::format::split_values;
 use csv::StringRecord;
 use error::Faults;
 use property::Source;
@@ -27,6 +28,14 @@ use std::collections::BTreeSet;
 /// Raised whenever the same mapping of the same row gives another record than before: all rows are mapped anew then.
 pub const MAPPER_VERSION: u64 = 1;
 
+/// What finds the other ends of an association.
+#[derive(Debug)]
+enum Reference {
+    /// A column's position.
+    Column(usize),
+    Expression(Expression),
+}
+
 /// The compiled mapping of one entity type for one header.
 #[derive(Debug)]
 pub struct Mapper {
@@ -36,13 +45,13 @@ pub struct Mapper {
     scope: Option<Expression>,
     /// By column name, so that the order of the source's columns does not matter to a digest.
     mapped: Vec<usize>,
-    associations: Vec<(String, usize)>,
+    associations: Vec<(String, Reference)>,
     version: u64,
 }
 
 impl Mapper {
     /// Compiles the mapping of `definition` for a table with these `columns`. Of `associations` those count that start
-    /// at this entity type and have a column.
+    /// at this entity type and have a column or an expression.
     ///
     /// `Err` lists all that is wrong: mapped columns that are missing, with the closest existing names, formats and
     /// expressions that can't be used.
@@ -75,13 +84,23 @@ impl Mapper {
                 None
             }
         });
-        let associations: Vec<(&AssociationDefinition, &str)> = associations
-            .iter()
-            .filter(|association| association.from == definition.name)
-            .filter_map(|association| Some((*association, association.column.as_deref()?)))
-            .collect();
-        for (association, column) in &associations {
-            read.note_column(column, &association.name);
+        let own = associations.iter().filter(|association| association.from == definition.name);
+        let mut references: Vec<(&AssociationDefinition, Option<Expression>)> = Vec::new();
+        for association in own {
+            match (&association.column, &association.expression) {
+                (Some(column), _) => {
+                    read.note_column(column, &association.name);
+                    references.push((association, None));
+                }
+                (None, Some(source)) => match Expression::compile(source) {
+                    Ok(expression) => {
+                        read.note_columns(expression.columns(), &association.name);
+                        references.push((association, Some(expression)));
+                    }
+                    Err(error) => faults.add(MappingFault::Expression { place: association.name.clone(), error }),
+                },
+                (None, None) => {}
+            }
         }
 
         for (column, used_by) in &read.named {
@@ -99,10 +118,16 @@ impl Mapper {
         };
 
         let mapped = read.positions(&header);
-        let version = version(definition, &associations, &header, &mapped);
-        let associations = associations
+        let version = version(definition, references.iter().map(|(association, _)| *association), &header, &mapped);
+        let associations = references
             .into_iter()
-            .filter_map(|(association, column)| Some((association.name.clone(), header.position(column)?)))
+            .filter_map(|(association, expression)| {
+                let reference = match expression {
+                    Some(expression) => Reference::Expression(expression),
+                    None => Reference::Column(header.position(association.column.as_deref()?)?),
+                };
+                Some((association.name.clone(), reference))
+            })
             .collect();
         Ok(Self { header, properties, key, scope, mapped, associations, version })
     }
@@ -126,9 +151,11 @@ impl Mapper {
         if let Some(scope) = &scope {
             read.note_columns(scope.columns(), "where");
         }
-        let of_rows = associations.iter().filter(|association| association.from == definition.name);
-        for column in of_rows.filter_map(|association| association.column.as_deref()) {
-            read.note_column(column, "an association");
+        for association in associations.iter().filter(|association| association.from == definition.name) {
+            association.column.iter().for_each(|column| read.note_column(column, "an association"));
+            if let Some(Ok(expression)) = association.expression.as_deref().map(Expression::compile) {
+                read.note_columns(expression.columns(), "an association");
+            }
         }
         let lacks = |column: &str| !columns.iter().any(|known| known == column);
         let lacking: BTreeSet<String> = read
@@ -270,7 +297,35 @@ impl Mapper {
 
     /// The position of the column that an association's pairs come from, if it has one here.
     pub fn association_column(&self, association: &str) -> Option<usize> {
-        self.associations.iter().find(|(name, _)| name == association).map(|(_, column)| *column)
+        match self.reference(association)? {
+            Reference::Column(column) => Some(*column),
+            Reference::Expression(_) => None,
+        }
+    }
+
+    /// The values that an association's expression gives for a row, empty ones left out; none if it has no expression.
+    pub fn references(&self, association: &str, row: &StringRecord) -> Result<Vec<String>, EvaluationError> {
+        let Some(Reference::Expression(expression)) = self.reference(association) else { return Ok(Vec::new()) };
+        let row = Row::new(&self.header, row);
+        let values = match expression.evaluate(&row)? {
+            Evaluated::List(values) => values.into_iter().map(Evaluated::into_text).collect(),
+            value => vec![value.into_text()],
+        };
+        let values = values.iter().flat_map(|value| split_values(value, None));
+        Ok(values.map(str::to_owned).collect())
+    }
+
+    /// Whether a row gives all columns that an association's expression reads.
+    pub fn gives_references(&self, association: &str, gives: &dyn Fn(usize) -> bool) -> bool {
+        match self.reference(association) {
+            Some(Reference::Expression(expression)) => matches!(self.share(expression.columns(), gives), Share::All),
+            Some(Reference::Column(column)) => gives(*column),
+            None => false,
+        }
+    }
+
+    fn reference(&self, association: &str) -> Option<&Reference> {
+        self.associations.iter().find(|(name, _)| name == association).map(|(_, reference)| reference)
     }
 }
 
@@ -341,15 +396,17 @@ struct Mapped<'a> {
 struct MappedAssociation<'a> {
     name: &'a str,
     column: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expression: Option<&'a str>,
     to: Vec<&'a str>,
     match_property: Option<&'a str>,
     separator: Option<&'a str>,
     single_valued: bool,
 }
 
-fn version(
-    definition: &EntityTypeDefinition,
-    associations: &[(&AssociationDefinition, &str)],
+fn version<'a>(
+    definition: &'a EntityTypeDefinition,
+    associations: impl Iterator<Item = &'a AssociationDefinition>,
     header: &Header,
     mapped: &[usize],
 ) -> u64 {
@@ -363,10 +420,10 @@ fn version(
             .collect(),
         scope: definition.scope.as_deref(),
         associations: associations
-            .iter()
-            .map(|(association, column)| MappedAssociation {
+            .map(|association| MappedAssociation {
                 name: &association.name,
-                column,
+                column: association.column.as_deref().unwrap_or_default(),
+                expression: association.expression.as_deref(),
                 to: association.to.names().collect(),
                 match_property: association.match_property.as_deref(),
                 separator: association.separator.as_deref(),

@@ -2,6 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::header;
+use std::borrow::Cow;
 
 /// A file of rows that the browser saves under `name`.
 pub fn download(name: &str, rows: impl IntoIterator<Item = Vec<String>>) -> HttpResponse {
@@ -23,14 +24,22 @@ pub fn attachment(name: &str, content_type: &'static str) -> actix_web::HttpResp
     response
 }
 
-/// A cell that a spreadsheet would take for a formula begins with an apostrophe.
-pub fn safe(cell: &str) -> std::borrow::Cow<'_, str> {
-    match cell.chars().next() {
-        Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '\0' | '＝' | '＋' | '－' | '＠') => {
-            format!("'{cell}").into()
+/// A cell that a spreadsheet would take for a formula begins with an apostrophe. One that separates cells by something else
+/// than a comma, as many do where the comma is in numbers, sees cells within ours: so do they.
+pub fn safe(cell: &str) -> Cow<'_, str> {
+    let begins_formula = |text: &str| {
+        text.trim_start_matches([' ', '\u{a0}', '\u{feff}']).starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
+    };
+    let mut safe = Cow::Borrowed("");
+    for part in cell.split_inclusive([';', '\t', '\n', '\r']) {
+        let at_start = safe.is_empty();
+        let is_odd = at_start && part.starts_with(['\t', '\r', '\n', '\0']);
+        if is_odd || (begins_formula(part) && (at_start || !part.starts_with(' '))) {
+            safe.to_mut().push('\'');
         }
-        _ => cell.into(),
+        safe.to_mut().push_str(part);
     }
+    safe
 }
 
 #[cfg(test)]
@@ -41,6 +50,23 @@ mod tests {
     fn no_cell_is_a_formula() {
         for bad in ["=1+1", "+49 30", "-1", "@SUM(A1)", "\t=1", "\r=1"] {
             assert!(safe(bad).starts_with('\''), "{bad:?}");
+        }
+        for (bad, good) in [
+            (" =1+1", "' =1+1"),
+            ("\u{a0}=1", "'\u{a0}=1"),
+            ("\u{feff}=1", "'\u{feff}=1"),
+            ("＝1", "'＝1"),
+            ("\0=1", "'\0=1"),
+            ("a;=1+1", "a;'=1+1"),
+            ("a\t@x;+y\n-z", "a\t'@x;'+y\n'-z"),
+            (";=1", ";'=1"),
+            ("\";=1", "\";'=1"),
+            ("=1;=2", "'=1;'=2"),
+        ] {
+            assert_eq!(safe(bad), good);
+        }
+        for fine in ["a=1", "a; - b", "jo-anne", "a@b.org", "x; y", "1+1"] {
+            assert_eq!(safe(fine), fine);
         }
         assert_eq!(safe("Ada"), "Ada");
         assert_eq!(safe(""), "");

@@ -8,6 +8,7 @@ mod directory_changes;
 mod directory_example;
 mod directory_faults;
 mod export;
+mod haplo;
 mod histories;
 mod hr_example;
 mod incremental;

@@ -6,6 +6,9 @@ use std::io::{self, Read};
 
 const CHUNK: usize = 64 << 10;
 
+/// A declaration of XML has a version, an encoding and a word more.
+const LONGEST_DECLARATION: usize = 256;
+
 /// Text in UTF-8.
 pub(super) struct Decoded {
     /// The text.
@@ -16,7 +19,33 @@ pub(super) struct Decoded {
 
 /// Text in UTF-8 from a source in `encoding`. A byte order mark wins over it and is taken off. UTF-8 passes unchecked:
 /// the readers of records check it and know the place better.
-pub(super) fn utf8(mut source: impl Read + 'static, encoding: Option<&str>) -> io::Result<Decoded> {
+pub(super) fn utf8(source: impl Read + 'static, encoding: Option<&str>) -> io::Result<Decoded> {
+    decoded(source, encoding.and_then(|label| Encoding::for_label(label.as_bytes())))
+}
+
+/// The same for XML, which says itself how it is written (XML 1.0, 4.3.3): by a byte order mark, or else by its
+/// declaration, which stands in ASCII at its very start.
+pub(super) fn xml(mut source: impl Read + 'static) -> io::Result<Decoded> {
+    let mut start = Vec::with_capacity(LONGEST_DECLARATION);
+    source.by_ref().take(LONGEST_DECLARATION as u64).read_to_end(&mut start)?;
+    let declared = declared_encoding(&start);
+    decoded(io::Cursor::new(start).chain(source), declared)
+}
+
+/// The encoding of `<?xml version="1.0" encoding="…"?>`. One that is not known is left to the reader of the document,
+/// which names it. A document whose declaration can be read byte by byte is not written in UTF-16, whatever it says.
+fn declared_encoding(start: &[u8]) -> Option<&'static Encoding> {
+    let declaration = start.strip_prefix(b"<?xml")?;
+    let end = memchr::memmem::find(declaration, b"?>")?;
+    let declaration = std::str::from_utf8(declaration.get(..end)?).ok()?;
+    let (_, value) = declaration.split_once("encoding")?;
+    let value = value.trim_start().strip_prefix('=')?.trim_start();
+    let quote = value.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
+    let label = value.get(1..)?.split(quote).next()?;
+    Encoding::for_label(label.as_bytes()).filter(|encoding| encoding.is_ascii_compatible())
+}
+
+fn decoded(mut source: impl Read + 'static, encoding: Option<&'static Encoding>) -> io::Result<Decoded> {
     let mut start = Vec::with_capacity(4);
     source.by_ref().take(4).read_to_end(&mut start)?;
     if start.starts_with(&[0xFF, 0xFE, 0, 0]) || start.starts_with(&[0, 0, 0xFE, 0xFF]) {
@@ -24,7 +53,7 @@ pub(super) fn utf8(mut source: impl Read + 'static, encoding: Option<&str>) -> i
     }
     let (encoding, mark) = match Encoding::for_bom(&start) {
         Some(found) => found,
-        None => (encoding.and_then(|label| Encoding::for_label(label.as_bytes())).unwrap_or(UTF_8), 0),
+        None => (encoding.unwrap_or(UTF_8), 0),
     };
     start.drain(..mark);
     let source = io::Cursor::new(start).chain(source);

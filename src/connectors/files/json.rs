@@ -19,6 +19,8 @@ pub(super) struct JsonRecords<R> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
+    /// Before the object that is the whole document.
+    One,
     /// After the opening bracket.
     First,
     /// After an object.
@@ -40,6 +42,11 @@ impl<R: Read> JsonRecords<R> {
         }
         records.take(b'[', "an array of objects")?;
         Ok(records)
+    }
+
+    /// The whole document is one record.
+    pub(super) fn of_one(source: R) -> Self {
+        Self { window: Window::new(source), state: State::One, around: 0 }
     }
 
     /// The next byte that is no white space, in sight at the start of the window; `None` at the end.
@@ -150,9 +157,10 @@ impl<R: Read> NamedRecords for JsonRecords<R> {
                 return Ok(None);
             }
             (State::Later, _) => self.take(b',', "the next record")?,
-            (State::First, _) => {}
+            (State::First | State::One, _) => {}
         }
-        self.state = State::Later;
+        let is_only = self.state == State::One;
+        self.state = if is_only { State::Ended } else { State::Later };
         let length = self.value()?;
         let line = self.window.line();
         let record = &self.window.data()[..length];
@@ -163,6 +171,9 @@ impl<R: Read> NamedRecords for JsonRecords<R> {
         let text = std::str::from_utf8(record).unwrap_or_default();
         flatten(text, "", values).map_err(|message| self.window.fault(0, message))?;
         self.window.pass(length);
+        if is_only {
+            self.end()?;
+        }
         Ok(Some(line))
     }
 }

@@ -9,7 +9,7 @@ use super::records::Records;
 use super::settings::{Format, TableSettings};
 use super::sheet::SheetRows;
 use super::source::{self, Source};
-use super::xml::XmlRecords;
+use super::xml::{Record, XmlRecords};
 use super::{ConnectionError, ConnectionRequest, decoding, packing};
 use crate::model::connection::TableDefinition;
 use std::io::Read;
@@ -117,7 +117,11 @@ fn read_as(
     if format == Format::Xlsx {
         return Ok(Box::new(SheetRows::begin(bytes, settings)?));
     }
-    let decoded = decoding::utf8(bytes, settings.encoding.as_deref()).map_err(|error| Fault::from(error).at(1, 1))?;
+    let decoded = match (settings.encoding.as_deref(), format) {
+        (None, Format::Xml) => decoding::xml(bytes),
+        (encoding, _) => decoding::utf8(bytes, encoding),
+    };
+    let decoded = decoded.map_err(|error| Fault::from(error).at(1, 1))?;
     let text = decoded.text;
     let declared = if settings.columns.is_empty() { mapped } else { Some(settings.columns.as_slice()) };
     Ok(match format {
@@ -127,7 +131,10 @@ fn read_as(
             Box::new(Table::begin(records, settings.skip_lines, &settings.columns)?)
         }
         Format::Json => {
-            let records = JsonRecords::begin(text, settings.record.as_deref())?;
+            let records = match settings.single_record {
+                true => JsonRecords::of_one(text),
+                false => JsonRecords::begin(text, settings.record.as_deref())?,
+            };
             Box::new(NamedRows::begin(records, declared)?)
         }
         Format::Ndjson => Box::new(NamedRows::begin(JsonLines::new(text), declared)?),
@@ -136,9 +143,15 @@ fn read_as(
             Box::new(NamedRows::begin(LdifRecords::new(text, declared, command), declared)?)
         }
         Format::Xml => {
-            let Some(record) = &settings.record else {
-                let message = "say which element is a record: record = \"…\"";
-                return Err(ConnectionError::permanent(format!("table {:?}", table.name), message).into());
+            let record = match settings.record.as_deref() {
+                _ if settings.single_record => Record::Root,
+                Some("*") => Record::Children,
+                Some(name) => Record::Named(name.to_owned()),
+                None => {
+                    let message =
+                        "say which element is a record: record = \"…\"; \"*\" for each one in the root element";
+                    return Err(ConnectionError::permanent(format!("table {:?}", table.name), message).into());
+                }
             };
             // A setting wins over what the document says of itself.
             let encoding = if settings.encoding.is_some() { None } else { Some(decoded.encoding) };

@@ -93,7 +93,13 @@ pub(super) static TABLE: &[Setting] = &[
         name: "record",
         value: SettingValue::Text,
         required: false,
-        help: "XML: the element that is a record. JSON: the key of the array, where it stands in an object; data.people, where that stands in another.",
+        help: "XML: the element that is a record; * for each one in the root element. JSON: the key of the array, where it stands in an object; data.people, where that stands in another.",
+    },
+    Setting {
+        name: "single_record",
+        value: SettingValue::Bool,
+        required: false,
+        help: "true: the whole file is one record, a JSON object or the root element of XML. Default: false.",
     },
     Setting {
         name: "sheet",
@@ -153,6 +159,7 @@ pub(super) struct TableSettings {
     pub(super) skip_lines: u64,
     pub(super) columns: Vec<String>,
     pub(super) record: Option<String>,
+    pub(super) single_record: bool,
     pub(super) values: Option<XmlValues>,
     pub(super) sheet: Option<String>,
     pub(super) member: Option<String>,

@@ -337,6 +337,56 @@ fn lines_of_json_become_rows() {
 }
 
 #[test]
+fn a_file_may_be_one_record() {
+    let single = json!({"single_record": true});
+    let memory = export("p.json", b" {\"id\": 1, \"a\": {\"b\": 2}}\n", single.clone(), &["id", "a.b"]).unwrap();
+    assert_eq!(memory.rows, [(1, vec!["1".to_owned(), "2".into()])]);
+    for (content, message) in
+        [("[]", "an object"), ("{} {}", "nothing may follow"), ("{\"id\": 1", "cut off"), ("", "cut off")]
+    {
+        let error = export("p.json", content.as_bytes(), single.clone(), &["id"]).map(|memory| memory.rows);
+        assert!(error.as_ref().is_err_and(|error| error.message.contains(message)), "{content}: {error:?}");
+    }
+    let memory = export("p.xml", b"<me x='3'>\n<id>1</id><id2/></me>", single.clone(), &["id", "@x"]).unwrap();
+    assert_eq!(memory.rows, [(1, vec!["1".to_owned(), "3".into()])]);
+    let settings = json!({"single_record": true, "values": "attributes"});
+    let memory = export("p.xml", b"<me id='1'><other id='2'/></me>", settings, &["id"]).unwrap();
+    assert_eq!(memory.rows, [(1, vec!["1".to_owned()])]);
+    assert!(export("p.xml", b"<me><id>1</id>", single, &["id"]).is_err(), "cut off");
+}
+
+#[test]
+fn every_element_in_the_root_may_be_a_record() {
+    let content = b"<all>\n<a><id>1</id></a>\n<b><id>2</id><x><id>3</id></x></b>\n<c/></all>";
+    let memory = export("p.xml", content, json!({"record": "*"}), &["id", "x.id"]).unwrap();
+    let rows = [(2, ["1", ""]), (3, ["2", "3"]), (4, ["", ""])];
+    assert_eq!(memory.rows, rows.map(|(line, row)| (line, row.map(str::to_owned).to_vec())));
+    assert_eq!(export("p.xml", b"<all> </all>", json!({"record": "*"}), &["id"]).unwrap().rows, []);
+}
+
+#[test]
+fn xml_says_itself_how_it_is_written() {
+    let read = |content: &[u8]| {
+        let memory = export("p.xml", content, json!({"record": "p"}), &["id"])?;
+        Ok::<_, ConnectionError>(memory.rows.into_iter().next().unwrap().1.remove(0))
+    };
+    for start in
+        ["<?xml version='1.0' encoding='ISO-8859-1'?>", "<?xml version=\"1.0\" encoding = \"windows-1252\" ?>\n"]
+    {
+        let content = [start.as_bytes(), b"<all><p><id>M\xFCller</id></p></all>"].concat();
+        assert_eq!(read(&content).unwrap(), "Müller", "{start}");
+    }
+    assert_eq!(read("<all><p><id>Müller</id></p></all>".as_bytes()).unwrap(), "Müller");
+    let marked = "\u{feff}<?xml version='1.0' encoding='UTF-8'?><all><p><id>Müller</id></p></all>";
+    assert_eq!(read(marked.as_bytes()).unwrap(), "Müller");
+    for label in ["x-klingon", "UTF-16"] {
+        let content = format!("<?xml version='1.0' encoding='{label}'?><all><p><id>1</id></p></all>");
+        let error = read(content.as_bytes()).unwrap_err();
+        assert!(error.message.contains(&label.to_lowercase()), "{error}");
+    }
+}
+
+#[test]
 fn json_in_doubt_is_refused_at_its_place() {
     for (content, place, message) in [
         ("", "people.json, line 1, column 1", "cut off"),
@@ -389,7 +439,7 @@ fn xml_in_doubt_is_refused_at_its_place() {
         ("<clubs><club/></clubs>\n<clubs/>", "clubs.xml, line 2, column 1", "second root"),
         ("<clubs><club><code>a<b/></code></club></clubs>", "clubs.xml, line 1, column 21", "side by side"),
         ("<clubs><klub/></clubs>", "clubs.xml", "\"klub\""),
-        ("<?xml version='1.0' encoding='ISO-8859-1'?><clubs/>", "clubs.xml, line 1, column 1", "iso-8859-1"),
+        ("<?xml version='1.0' encoding='x-klingon'?><clubs/>", "clubs.xml, line 1, column 1", "x-klingon"),
         ("<clubs><club a='1' a='2'/></clubs>", "clubs.xml, line 1, column 8", "no XML"),
     ] {
         let error = export("clubs.xml", content.as_bytes(), json!({"record": "club"}), &["code"]);

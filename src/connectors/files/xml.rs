@@ -19,6 +19,17 @@ use std::sync::Arc;
 /// How deep elements may stand in each other.
 const DEEPEST: usize = 64;
 
+/// Which elements are records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Record {
+    /// Those of this name, wherever they stand.
+    Named(String),
+    /// All that stand directly in the root element, whatever they are called.
+    Children,
+    /// The root element itself: the document is one record.
+    Root,
+}
+
 /// The record elements of a document.
 pub(super) struct XmlRecords<R> {
     reader: Reader<Lines<R>>,
@@ -28,10 +39,10 @@ pub(super) struct XmlRecords<R> {
 
 impl<R: Read> XmlRecords<R> {
     /// `encoding`: what the source was decoded from, if the document's own word on it is to be compared with it.
-    pub(super) fn new(source: R, encoding: Option<&'static Encoding>, record: &str, values: XmlValues) -> Self {
+    pub(super) fn new(source: R, encoding: Option<&'static Encoding>, record: Record, values: XmlValues) -> Self {
         let lines = Lines { inner: BufReader::with_capacity(64 << 10, source), line: 1, column: 1, taken: 0 };
         let walk = Walk {
-            record: record.to_owned(),
+            record,
             values,
             encoding,
             line: 1,
@@ -74,7 +85,7 @@ impl<R: Read> NamedRecords for XmlRecords<R> {
 
 /// Where we are in the document.
 struct Walk {
-    record: String,
+    record: Record,
     values: XmlValues,
     encoding: Option<&'static Encoding>,
     /// Where the current event starts.
@@ -152,7 +163,12 @@ impl Walk {
             current.parent = false;
             return if mixed { Err(self.mixed()) } else { Ok(()) };
         }
-        if self.open.last() != Some(&self.record) {
+        let is_record = match &self.record {
+            Record::Named(record) => self.open.last() == Some(record),
+            Record::Children => self.open.len() == 2,
+            Record::Root => true,
+        };
+        if !is_record {
             if self.open.len() > 1 {
                 self.other.get_or_insert_with(|| self.open.last().cloned().unwrap_or_default());
             }
@@ -253,7 +269,8 @@ impl Walk {
         }
         match &self.other {
             Some(other) if self.records == 0 => {
-                let message = format!("there is no element {:?} in the file, but there is {other:?}", self.record);
+                let record = if let Record::Named(record) = &self.record { record } else { "" };
+                let message = format!("there is no element {record:?} in the file, but there is {other:?}");
                 Err(Fault::Whole(format!("{message}; is record = \"…\" right?")))
             }
             _ => Ok(Step::End),

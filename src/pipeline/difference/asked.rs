@@ -17,12 +17,12 @@ use std::collections::HashSet;
 const MOST: u64 = 100_000;
 
 /// Whether what is stored can be looked up by the keys of the feed: all of it comes with commands, and nothing is found
-/// by another property than its key.
+/// by another property than its key, or by what is computed.
 pub fn suffices(scopes: &[Scope<'_>], associations: &[Association<'_>]) -> bool {
     let pairs = || {
         associations.iter().filter_map(|association| match association.source {
             Source::Pairs { file, of_rows, .. } => Some((file, of_rows)),
-            Source::Column(_) => None,
+            Source::Column(_) | Source::Expression => None,
         })
     };
     let files = scopes.iter().map(|scope| scope.file).chain(pairs().map(|(file, _)| file));
@@ -31,6 +31,7 @@ pub fn suffices(scopes: &[Scope<'_>], associations: &[Association<'_>]) -> bool 
         && scopes.iter().all(|scope| !scope.complete && scope.file.command_column.is_some())
         && pairs().all(|(file, of_rows)| of_rows || file.command_column.is_some())
         && associations.iter().all(|association| association.definition.match_property.is_none())
+        && !associations.iter().any(|association| matches!(association.source, Source::Expression))
 }
 
 /// Looks up what is stored under the keys that the feed has or refers to. How much is stored is for the caller to find out.
@@ -45,7 +46,7 @@ pub fn stored(
     for (position, scope) in scopes.iter().enumerate() {
         let columns = associations.iter().filter(|one| one.from == position).filter_map(|one| match one.source {
             Source::Column(column) => Some((column, &one.to)),
-            Source::Pairs { .. } => None,
+            Source::Expression | Source::Pairs { .. } => None,
         });
         let columns: Vec<_> = columns.collect();
         // Seals are proved by the pass that works out the commands.

@@ -25,7 +25,8 @@ pub fn resolve(
     }
     for from in 0..scopes.len() {
         let of_columns = associations.iter_mut().filter(|one| one.from == from);
-        let of_columns: Vec<_> = of_columns.filter(|one| matches!(one.source, Source::Column(_))).collect();
+        let of_rows = |one: &Source<'_>| matches!(one, Source::Column(_) | Source::Expression);
+        let of_columns: Vec<_> = of_columns.filter(|one| of_rows(&one.source)).collect();
         resolve_columns(work, of_columns, from, scopes)?;
     }
     for association in associations.iter_mut() {
@@ -75,19 +76,44 @@ fn resolve_columns(
         let key = key.into_owned();
         let partial = entry.has(flag::PARTIAL);
         for resolver in &mut resolvers {
-            let Source::Column(position) = resolver.association.source else { continue };
+            let (mapper, name) = (&scopes[from].mapper, &resolver.association.definition.name);
+            let column = match resolver.association.source {
+                Source::Column(position) => Some(position),
+                _ => None,
+            };
             if partial {
-                if !row.gives(position) {
+                let gives = match column {
+                    Some(position) => row.gives(position),
+                    None => mapper.gives_references(name, &|column| row.gives(column)),
+                };
+                if !gives {
                     continue;
                 }
+            }
+            let computed = match column {
+                Some(_) => Ok(Vec::new()),
+                None => mapper.references(name, row.values).map_err(|error| error.to_string()),
+            };
+            if partial {
                 // The stored digest is that of a record with other links, maybe.
                 scopes[from].keys.get_mut(slot).set(flag::OPEN);
             }
-            let value = row.values.get(position).unwrap_or_default().trim();
-            resolver.owner(slot);
-            if !value.is_empty() {
-                let place = Place { file, line: source_line(file, row.extraction_line), column: position, key: &key };
-                resolver.pair(work, scopes, slot, value, &place)?;
+            let place = Place { file, line: source_line(file, row.extraction_line), column, key: &key };
+            let single = resolver.association.definition.cardinality.is_single_valued();
+            match computed {
+                Ok(several) if single && several.len() > 1 => {
+                    let why = format!("the expression gave {} values, but the cardinality allows one", several.len());
+                    resolver.unreadable(work, scopes, slot, &why, &place)?;
+                }
+                Ok(computed) => {
+                    resolver.owner(slot);
+                    let of_column = column.map(|position| row.values.get(position).unwrap_or_default().trim());
+                    let values = of_column.into_iter().chain(computed.iter().map(String::as_str));
+                    for value in values.filter(|value| !value.is_empty()) {
+                        resolver.pair(work, scopes, slot, value, &place)?;
+                    }
+                }
+                Err(why) => resolver.unreadable(work, scopes, slot, &why, &place)?,
             }
             resolver.flush_if_full(work, scopes)?;
         }
@@ -153,7 +179,7 @@ fn resolve_pairs(
         if value.is_empty() || !counts || !is_due(scopes, resolver.association, entry) {
             continue;
         }
-        let place = Place { file, line: source_line(file, row.extraction_line), column: to, key: owner };
+        let place = Place { file, line: source_line(file, row.extraction_line), column: Some(to), key: owner };
         resolver.pair(work, scopes, slot, value, &place)?;
     }
     resolver.finish(work, scopes)

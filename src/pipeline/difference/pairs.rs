@@ -35,6 +35,8 @@ pub struct Association<'a> {
 pub enum Source<'a> {
     /// A column of the `from` end's rows; its position.
     Column(usize),
+    /// An expression over the `from` end's rows; its mapper has it.
+    Expression,
     /// A table of pairs; the positions of its two columns.
     Pairs {
         /// The table.
@@ -54,15 +56,15 @@ impl Association<'_> {
     /// The flag of an owner whose links by this association stay open.
     pub fn open(&self) -> u32 {
         match self.source {
-            Source::Column(_) => flag::OPEN,
+            Source::Column(_) | Source::Expression => flag::OPEN,
             Source::Pairs { .. } => flag::LINKS_OPEN,
         }
     }
 
-    /// What an index of its pairs says of how it was made; empty where its pairs come from a column.
+    /// What an index of its pairs says of how it was made; empty where its pairs come from rows of its owners.
     pub fn index_version(&self, scopes: &[Scope<'_>]) -> String {
         match self.source {
-            Source::Column(_) => String::new(),
+            Source::Column(_) | Source::Expression => String::new(),
             Source::Pairs { from, to, .. } => pairs_version(self.definition, scopes[self.from].definition, [from, to]),
         }
     }
@@ -78,6 +80,9 @@ impl Association<'_> {
             && (scope.complete
                 || match self.source {
                     Source::Column(column) => scope.gives(entry, column),
+                    Source::Expression => {
+                        scope.mapper.gives_references(&self.definition.name, &|column| scope.gives(entry, column))
+                    }
                     Source::Pairs { of_rows, column, .. } => {
                         of_rows && column.map_or(scope.commands.is_none(), |column| scope.gives(entry, column))
                     }

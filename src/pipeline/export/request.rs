@@ -63,6 +63,7 @@ fn mapped_columns(definition: &ConnectorDefinition, source: &SourceTable) -> Vec
             [&association.from_column, &association.to_column].into_iter().flatten().for_each(|column| add(column));
         } else if from_end(definition, association).is_some_and(|entity_type| entity_type.source == *source) {
             association.column.iter().for_each(|column| add(column));
+            association.expression.iter().flat_map(|expression| named_in(expression)).for_each(|column| add(&column));
         }
     }
     columns

@@ -144,7 +144,7 @@ impl Indexer {
 
 /// The associations whose column a mapper digests: one with several values has left the export as pairs.
 pub(crate) fn columns_of(associations: &[AssociationDefinition]) -> Vec<&AssociationDefinition> {
-    associations.iter().filter(|one| one.cardinality.is_single_valued()).collect()
+    associations.iter().filter(|one| one.cardinality.is_single_valued() || one.expression.is_some()).collect()
 }
 
 fn subject_of_pairs(pairs: &PairReader<'_>, header: &[String]) -> Option<(String, Subject)> {

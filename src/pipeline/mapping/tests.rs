@@ -214,6 +214,28 @@ fn what_is_mapped_and_how_decides_the_version() {
 }
 
 #[test]
+fn an_association_may_be_computed() {
+    let (columns, rows) = feed();
+    let of = |expression: &str| {
+        let computed = format!("name = 'team'\nfrom = 'hr_person'\nto = 'team'\nexpression = \"{expression}\"");
+        Mapper::new(&definition(PEOPLE), &[&association(&computed)], &columns)
+    };
+    let mapper = of("[lower(row.Department), when(row.Active == 'Y', 'active')]").unwrap();
+    assert_eq!(mapper.references("team", &rows[0]).unwrap(), ["d10", "active"]);
+    assert_eq!(mapper.references("team", &rows[5]).unwrap(), ["d20"], "what is empty is none");
+    assert_eq!(mapper.references("other", &rows[0]).unwrap(), Vec::<String>::new());
+    assert_eq!(mapper.association_column("team"), None);
+    let position = |name: &str| columns.iter().position(|column| column == name).unwrap();
+    assert!(mapper.mapped_columns().contains(&position("Department")), "what it reads counts for the digest");
+    assert!(!mapper.gives_references("team", &|column| column != position("Active")));
+    assert!(mapper.gives_references("team", &|_| true));
+    assert_ne!(of("row.Department").unwrap().version(), mapper.version());
+    assert_eq!(of("row.Department + 'x'").unwrap().references("team", &rows[0]).unwrap(), ["D10x"]);
+    assert!(of("1 / int(row.Department)").unwrap().references("team", &rows[0]).is_err());
+    assert!(of("row.Departement").unwrap_err().to_string().contains("'Department'"));
+}
+
+#[test]
 fn an_association_finds_its_column() {
     let (columns, rows) = feed();
     let mapper = people(&columns);

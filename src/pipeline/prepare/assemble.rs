@@ -14,7 +14,7 @@ use crate::pipeline::difference::commands::{Command, Commands};
 use crate::pipeline::difference::rows::{Rows, source_line};
 use crate::pipeline::difference::scan::key_digest;
 use crate::pipeline::export::{self, TableWriter};
-use crate::pipeline::index::Readers;
+use crate::pipeline::index::{Readers, columns_of};
 use crate::pipeline::mapping::Mapper;
 use crate::pipeline::progress::Progress;
 use crate::pipeline::{Context, TaskError};
@@ -182,8 +182,7 @@ impl<'a> Assembly<'a> {
         file: &ExtractionFile,
         entity_type: &EntityTypeDefinition,
     ) -> Result<(Mapper, Vec<String>), TaskError> {
-        let columns: Vec<_> =
-            self.definition.associations.iter().filter(|one| one.cardinality.is_single_valued()).collect();
+        let columns = columns_of(&self.definition.associations);
         Mapper::of_changes(entity_type, &columns, file.columns())
             .map_err(|error| TaskError::failed(&file.source_file, error.to_string()))
     }

@@ -156,6 +156,7 @@ impl Plan {
             let Some(from) = scope(&definition.from) else { continue };
             let to: Vec<usize> = definition.to.names().filter_map(scope).collect();
             let source = match (&definition.column, &definition.source) {
+                _ if definition.expression.is_some() => Source::Expression,
                 (Some(column), _) if definition.cardinality.is_single_valued() => {
                     let Some(position) = scopes[from].mapper.association_column(&definition.name) else { continue };
                     Source::Column(position)

@@ -1,13 +1,15 @@
 //! The functions of this trade that expressions can call, as `upper(x)` or `x.upper()`.
 //!
-//! All of them take text and give text; empty text gives empty text.
+//! Nearly all of them take text and give text; empty text gives empty text. `split` gives the values of a text that holds
+//! several, `join` makes one text of a list.
 
+use crate::values::format::split_values;
 use crate::values::identifier::parse_guid;
 use crate::values::moment::{Notation, Pattern, Reading, write_day};
 use crate::values::rdn::first_rdn;
 use crate::values::text::{self, shorten};
 use cel::common::ast::{CallExpr, Expr, LiteralValue, operators};
-use cel::common::types::{CelBool, CelDouble, CelInt, CelNull, CelString, CelUInt};
+use cel::common::types::{CelBool, CelDouble, CelInt, CelList, CelNull, CelString, CelUInt};
 use cel::common::value::{CowVal, Val};
 use cel::parser::Macro;
 use cel::{Context, Env, ExecutionError, FunctionContext};
@@ -19,7 +21,7 @@ use std::sync::{Arc, LazyLock};
 pub(super) static ENGINE: LazyLock<Engine> = LazyLock::new(Engine::new);
 
 /// Names of our functions.
-pub(super) const FUNCTIONS: [&str; 13] = [
+pub(super) const FUNCTIONS: [&str; 15] = [
     "upper",
     "lower",
     "title",
@@ -33,7 +35,18 @@ pub(super) const FUNCTIONS: [&str; 13] = [
     "parse_guid",
     "rdn",
     "concat",
+    SPLIT,
+    JOIN,
 ];
+
+/// `split(text)`, `split(text, separator)`: the values of a text that holds several.
+pub(super) const SPLIT: &str = "split";
+
+/// `join(list, separator)`: the texts of a list that are not empty, as one text.
+pub(super) const JOIN: &str = "join";
+
+/// The most values that `split` gives: so many rounds a macro over them may take.
+pub(super) const MOST_VALUES: usize = 100;
 
 /// Not a function but a spelling of `? :`.
 pub(super) const WHEN: &str = "when";
@@ -70,6 +83,8 @@ impl Engine {
             ("parse_date", of_text_and_pattern(parse_date)),
             ("format_date", of_text_and_pattern(format_date)),
             ("concat", Box::new(|call| concat(&arguments(call)))),
+            (SPLIT, Box::new(split)),
+            (JOIN, Box::new(join)),
         ];
         for (name, function) in functions {
             // likewise: the standard library has none of these names
@@ -155,6 +170,48 @@ fn concat<'c, 'v>(arguments: &[CowVal<'c, 'v>]) -> Result<CowVal<'c, 'v>, Execut
     let mut joined = String::new();
     for argument in arguments {
         joined.push_str(&text_of(&**argument).map_err(|message| ExecutionError::function_error("concat", message))?);
+    }
+    Ok(CowVal::owned(CelString::from(joined)))
+}
+
+/// The values of a text, trimmed, empty ones left out. Without a separator: what an export writes between the values of an
+/// attribute that has several.
+fn split<'c, 'v>(call: &mut FunctionContext<'c, 'v>) -> Result<CowVal<'c, 'v>, ExecutionError> {
+    let arguments = arguments(call);
+    let (text, separator) = match &arguments[..] {
+        [text] => (text, None),
+        [text, separator] => (text, Some(text_of(&**separator).map_err(|message| call.error(message))?)),
+        _ => {
+            return Err(
+                call.error(format!("{SPLIT}(text, separator) takes a text and, if it is another, its separator"))
+            );
+        }
+    };
+    let text = text_of(&**text).map_err(|message| call.error(message))?;
+    let value = |value: &str| Box::new(CelString::from(value.to_owned())) as Box<dyn Val + 'v>;
+    let values: Vec<_> = split_values(&text, separator.as_deref()).take(MOST_VALUES + 1).map(value).collect();
+    match values.len() {
+        0..=MOST_VALUES => Ok(CowVal::owned(CelList::from(values))),
+        _ => Err(call.error(format!("the text holds more than {MOST_VALUES} values, the most an expression takes"))),
+    }
+}
+
+fn join<'c, 'v>(call: &mut FunctionContext<'c, 'v>) -> Result<CowVal<'c, 'v>, ExecutionError> {
+    let arguments = arguments(call);
+    let [list, separator] = &arguments[..] else {
+        return Err(call.error(format!("{JOIN}(list, separator) takes a list and a text")));
+    };
+    let Some(list) = list.downcast_ref::<CelList>() else {
+        return Err(call.error(format!("{JOIN}(list, separator) takes a list, not {}", list.get_type().name())));
+    };
+    let separator = text_of(&**separator).map_err(|message| call.error(message))?;
+    let mut joined = String::new();
+    for item in list.inner() {
+        let text = text_of(&**item).map_err(|message| call.error(message))?;
+        if !joined.is_empty() && !text.is_empty() {
+            joined.push_str(&separator);
+        }
+        joined.push_str(&text);
     }
     Ok(CowVal::owned(CelString::from(joined)))
 }

@@ -1,8 +1,8 @@
 //! What an expression does, told from its syntax: the columns it reads, names that do not exist, and how much it can
 //! cost at most.
 
-use super::ExpressionError;
-use super::functions::{FUNCTIONS, WHEN};
+use super::functions::{FUNCTIONS, JOIN, MOST_VALUES, SPLIT, WHEN};
+use super::{ExpressionError, LONGEST_VALUE};
 use crate::values::text::closest;
 use cel::Program;
 use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SourceInfo, operators};
@@ -28,9 +28,12 @@ const DEEPEST: usize = 64;
 /// The most steps one evaluation may take.
 const MOST_STEPS: u64 = 10_000;
 
-/// The most texts (columns, literals) that what an evaluation builds may be put together from: nothing grows past so
-/// many times the longest column.
-const MOST_TEXTS: u64 = 256;
+/// A text counts as so many parts: one that is split has no more in all its values together than it had itself.
+const PARTS: u64 = MOST_VALUES as u64;
+
+/// The most texts (columns, literals) that what an evaluation builds may be put together from, in parts: nothing grows past
+/// so many times the longest column.
+const MOST_TEXTS: u64 = 256 * PARTS;
 
 /// CEL's standard functions that take part here. All are deterministic.
 pub(super) const STANDARD: [&str; 25] = [
@@ -115,17 +118,26 @@ pub(super) fn inspect(source: &str, program: &Program) -> Result<Inspected, Expr
 struct Cost {
     /// Nodes evaluated.
     steps: u64,
-    /// Texts that the value is put together from.
+    /// Texts that the value is put together from, in parts.
     texts: u64,
-    /// Of the largest element at any level, where the value is a list.
+    /// Of the largest element at any level, where the value is a list; of a text that was split, what each value has of it
+    /// if all have the same.
     element: u64,
     /// The longest list at any level.
     items: u64,
+    /// Whether lists stand in a list.
+    nested: bool,
 }
 
 impl Cost {
     /// A text.
-    const TEXT: Self = Self { steps: 1, texts: 1, element: 1, items: 0 };
+    const TEXT: Self = Self { steps: 1, texts: PARTS, element: PARTS, items: 0, nested: false };
+
+    /// A text that stands in the expression, which can't be as long as a column's.
+    fn literal(text: &str) -> Self {
+        let parts = (text.len() as u64 * PARTS).div_ceil(LONGEST_VALUE as u64).max(1);
+        Self { texts: parts, element: parts, ..Self::TEXT }
+    }
 
     /// Both of them, evaluated one after the other and put together.
     fn with(self, other: Self) -> Self {
@@ -134,12 +146,18 @@ impl Cost {
             texts: self.texts.saturating_add(other.texts),
             element: self.element.max(other.element),
             items: self.items.saturating_add(other.items),
+            nested: self.nested || other.nested,
         }
     }
 
     /// One step more.
     fn stepped(self) -> Self {
         Self { steps: self.steps.saturating_add(1), ..self }
+    }
+
+    /// The same work for a text.
+    fn giving_text(self) -> Self {
+        Self { steps: self.steps, texts: self.texts, element: self.texts, ..Self::default() }
     }
 
     /// The same work for a number or a bool.
@@ -172,7 +190,8 @@ impl<'e> Inspector<'e> {
 
     fn visit_inner(&mut self, node: &'e IdedExpr) -> Result<Cost, ExpressionError> {
         match &node.expr {
-            Expr::Literal(LiteralValue::String(_) | LiteralValue::Bytes(_)) => Ok(Cost::TEXT),
+            Expr::Literal(LiteralValue::String(text)) => Ok(Cost::literal(text.inner())),
+            Expr::Literal(LiteralValue::Bytes(_)) => Ok(Cost::TEXT),
             Expr::Literal(_) => Ok(Cost::default()),
             Expr::Ident(name) => self.visit_name(node, name),
             Expr::Select(select) => {
@@ -187,13 +206,16 @@ impl<'e> Inspector<'e> {
             Expr::List(list) => {
                 let mut cost = Cost::default();
                 let mut element = 0;
+                let mut nested = false;
                 for item in &list.elements {
                     let item = self.visit(item)?;
                     element = element.max(item.texts);
+                    nested |= item.items > 0;
                     cost = Cost { items: cost.items.max(item.items), ..cost.with(item) };
                 }
                 let own = u64::try_from(list.elements.len()).unwrap_or(u64::MAX);
-                Ok(Cost { items: cost.items.max(own), element: cost.element.max(element), ..cost })
+                let nested = nested || cost.nested;
+                Ok(Cost { items: cost.items.max(own), element: cost.element.max(element), nested, ..cost })
             }
             Expr::Map(map) => {
                 let mut cost = Cost::default();
@@ -204,7 +226,8 @@ impl<'e> Inspector<'e> {
                     cost = cost.with(self.visit(&entry.key)?).with(self.visit(&entry.value)?);
                 }
                 let own = u64::try_from(map.entries.len()).unwrap_or(u64::MAX);
-                Ok(Cost { items: cost.items.max(own), element: cost.texts, ..cost })
+                let nested = cost.items > 0;
+                Ok(Cost { items: cost.items.max(own), element: cost.texts, nested, ..cost })
             }
             Expr::Comprehension(comprehension) => self.visit_comprehension(comprehension),
             Expr::Struct(_) => Err(self.error(node, "messages can't be used here".to_owned())),
@@ -237,13 +260,21 @@ impl<'e> Inspector<'e> {
             return Err(self.error(node, unknown_function(name)));
         }
         let mut cost = Cost::default();
+        let mut last = cost;
         for part in call.target.as_deref().into_iter().chain(&call.args) {
-            cost = cost.with(self.visit(part)?);
+            last = self.visit(part)?;
+            cost = cost.with(last);
         }
         Ok(match name {
+            SPLIT => Cost { items: MOST_VALUES as u64, element: cost.texts.div_ceil(PARTS), ..cost.giving_text() },
+            // the separator stands between all of them
+            JOIN => {
+                let texts = cost.texts.saturating_add(cost.items.saturating_mul(last.texts));
+                Cost { texts, ..cost }.giving_text()
+            }
             operators::INDEX => Cost { texts: cost.texts.max(cost.element), ..cost },
             operators::ADD | operators::CONDITIONAL | "dyn" | "string" | "bytes" => cost,
-            name if FUNCTIONS.contains(&name) => cost,
+            name if FUNCTIONS.contains(&name) => cost.giving_text(),
             // everything else gives a number, a bool, a moment or a type
             _ => cost.giving_scalar(),
         })
@@ -255,8 +286,9 @@ impl<'e> Inspector<'e> {
         let rounds = range.items.max(1);
         let start = self.visit(&comprehension.accu_init)?;
 
-        let variable =
-            Cost { steps: 0, texts: range.element.max(1), element: range.element.max(1), items: range.items };
+        let element = if range.element == 0 { PARTS } else { range.element };
+        let items = if range.nested { range.items } else { 0 };
+        let variable = Cost { steps: 0, texts: element, element, items, nested: range.nested };
         self.variables.push((&comprehension.iter_var, variable));
         // the step adds to what is gathered; what it adds counts once a round, below
         self.variables.push((&comprehension.accu_var, Cost::default()));
@@ -268,6 +300,7 @@ impl<'e> Inspector<'e> {
             texts: start.texts.saturating_add(rounds.saturating_mul(round.texts)),
             element: start.element.max(round.element).max(round.texts),
             items: start.items.saturating_add(rounds.saturating_mul(round.items.max(1))),
+            nested: start.nested || round.nested,
         };
         self.variables.push((&comprehension.accu_var, gathered));
         let result = self.visit(&comprehension.result)?;

@@ -64,6 +64,13 @@ fn expressions_of_the_trade() {
         ("rdn('cn=Ada,dc=org')", "Ada"),
         ("rdn(row.Empty)", ""),
         ("concat(row.Login, '-', int(row.Count) + 1, true)", "ALovelace-13true"),
+        ("join(split(' a;;b; c', ';').map(x, upper(x)), '-')", "A-B-C"),
+        ("join(split('a\\u001fb'), ' ')", "a b"),
+        ("join([row.Empty, row.Login, '', row.Count], ', ')", "ALovelace, 12"),
+        ("split(row.Empty).exists(x, x == 'a') ? 'yes' : 'no'", "no"),
+        ("string(size(split(row.Login, 'e')))", "2"),
+        ("row.Count in {'12': 'twelve'} ? {'12': 'twelve'}[row.Count] : row.Count", "twelve"),
+        ("row.Count in ['11', '13'] ? 'near' : 'far'", "far"),
         ("when(row.Count == '12', 'dozen', 'other')", "dozen"),
         ("when(row.Count == '13', 'more')", ""),
         // only one side is evaluated
@@ -141,6 +148,10 @@ fn an_evaluation_that_fails_says_why() {
         ("parse_guid(row.Login)", "'ALovelace' is not a GUID"),
         ("upper(row.Login, 'x')", "upper(text) takes one text"),
         ("upper([1])", "takes text, not list"),
+        ("split()", "takes a text and, if it is another, its separator"),
+        ("split([1])", "takes text, not list"),
+        ("join('a', ',')", "takes a list, not string"),
+        ("join([[1]], ',')", "takes text, not list"),
         ("row", "it gave a dyn"),
         ("[[1]]", "it gave a list"),
         ("b'abc'", "it gave bytes"),
@@ -182,12 +193,17 @@ fn work_is_bounded_before_it_is_done() {
         // doubles ten times
         format!("[row.Login]{}[0]", ".map(x, x + x)".repeat(10)),
         format!("{list}.map(x, row.Login + row.Login)"),
+        "split(row.A).map(x, row.Login + row.Login + row.Login)".to_owned(),
+        "join(split(row.A), row.B + row.C + row.D)".to_owned(),
+        "split(row.A).exists(x, split(row.B).exists(y, x == y))".to_owned(),
     ] {
         let refused = Expression::compile(&source).unwrap_err().to_string();
         assert!(refused.contains("too much work"), "{refused}");
     }
     // what people write passes
     assert!(Expression::compile(&format!("{list}.exists(x, x == int(row.Count))")).is_ok());
+    assert!(Expression::compile("split(row.A).filter(x, x != 'b').map(x, 'c-' + lower(x))").is_ok());
+    assert!(Expression::compile("join(split(row.A).map(x, lower(x)), ', ')").is_ok());
     assert!(Expression::compile("[row.A, row.B, row.C, row.D].filter(x, x != '').map(x, lower(x))").is_ok());
 }
 
@@ -221,6 +237,18 @@ fn nesting_is_bounded_before_the_stack_is() {
 }
 
 #[test]
+fn a_text_is_split_into_so_many_values() {
+    let header = Header::new(&["A".to_owned()]);
+    let evaluate = |count: usize| {
+        let record = StringRecord::from(vec![vec!["x"; count].join(";")]);
+        let row = Row::new(&header, &record);
+        Expression::compile("split(row.A, ';')").unwrap().evaluate(&row).map(own).map_err(|e| e.to_string())
+    };
+    assert!(matches!(evaluate(100), Ok(Evaluated::List(items)) if items.len() == 100));
+    assert!(evaluate(101).unwrap_err().contains("more than 100 values"));
+}
+
+#[test]
 fn long_values_are_refused() {
     let header = Header::new(&["A".to_owned()]);
     let record = StringRecord::from(vec!["x".repeat(LONGEST_VALUE)]);
@@ -238,7 +266,12 @@ fn long_values_are_refused() {
 #[test]
 fn every_function_is_there() {
     for name in functions::FUNCTIONS {
-        let call = if name.ends_with("_date") { format!("{name}('', '')") } else { format!("{name}('')") };
+        let call = match name {
+            functions::SPLIT => "join(split(''), '')".to_owned(),
+            functions::JOIN => "join([], '')".to_owned(),
+            name if name.ends_with("_date") => format!("{name}('', '')"),
+            name => format!("{name}('')"),
+        };
         assert_eq!(evaluate(&call), Ok(Evaluated::Text("".into())), "{call}");
     }
     for name in inspect::STANDARD {
@@ -319,6 +352,8 @@ fn sources() -> impl Strategy<Value = String> {
         "concat(",
         "when(",
         "parse_date(",
+        "split(",
+        "join(",
         "int(",
         "size(",
         ".map(x, x)",

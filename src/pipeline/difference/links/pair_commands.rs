@@ -55,7 +55,7 @@ pub(super) fn resolve(
             let mut pairs: Vec<(String, Last)> = owners.remove(&slot).unwrap_or_default().into_iter().collect();
             pairs.sort_by_key(|(_, last)| last.order);
             for (value, last) in pairs {
-                let place = Place { file, line: last.line, column: to, key: &last.owner };
+                let place = Place { file, line: last.line, column: Some(to), key: &last.owner };
                 match (resolver.target(scopes, &value), last.insert) {
                     (Some(_), true) if resolver.association.empty => {
                         resolver.pair(work, scopes, slot, &value, &place)?

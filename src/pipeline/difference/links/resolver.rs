@@ -24,8 +24,15 @@ const BATCH: usize = 5000;
 pub(super) struct Place<'a> {
     pub(super) file: &'a ExtractionFile,
     pub(super) line: u64,
-    pub(super) column: usize,
+    /// Where there is one.
+    pub(super) column: Option<usize>,
     pub(super) key: &'a str,
+}
+
+impl Place<'_> {
+    fn column(&self) -> Option<String> {
+        self.file.header.get(self.column?).cloned()
+    }
 }
 
 /// Turns the pairs of one association into changes of links.
@@ -176,7 +183,7 @@ impl<'r, 'a> Resolver<'r, 'a> {
             scope: definition.name.clone(),
             file: place.file.source_file.clone(),
             line: Some(place.line),
-            column: place.file.header.get(place.column).cloned(),
+            column: place.column(),
             key: Some(place.key.to_owned()),
             value: Some(value.chars().take(200).collect()),
             code: ProblemCode::DanglingReference,
@@ -188,6 +195,31 @@ impl<'r, 'a> Resolver<'r, 'a> {
         };
         let whose = format!("{}\0{value}", place.key);
         work.changes.problem(&problem, identity(&definition.name, whose.as_bytes()))
+    }
+
+    /// The expression gives no references for this record, which keeps the links it has.
+    pub(super) fn unreadable(
+        &mut self,
+        work: &mut Work<'_>,
+        scopes: &mut [Scope<'_>],
+        slot: Slot,
+        why: &str,
+        place: &Place<'_>,
+    ) -> Result<(), TaskError> {
+        scopes[self.association.from].keys.get_mut(slot).set(self.association.open());
+        self.association.counters.rejected += 1;
+        let name = &self.association.definition.name;
+        let problem = Problem {
+            scope: name.clone(),
+            file: place.file.source_file.clone(),
+            line: Some(place.line),
+            column: place.column(),
+            key: Some(place.key.to_owned()),
+            value: None,
+            code: ProblemCode::InvalidValue,
+            message: format!("{name}: {why}; the record is kept with the links it has. Correct it, or the expression"),
+        };
+        work.changes.problem(&problem, identity(name, place.key.as_bytes()))
     }
 
     pub(super) fn flush_if_full(&mut self, work: &mut Work<'_>, scopes: &mut [Scope<'_>]) -> Result<(), TaskError> {
