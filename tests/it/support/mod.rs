@@ -1,5 +1,6 @@
 //! What tests are built with.
 
+pub mod api;
 pub mod browser;
 pub mod database;
 pub mod directory;
