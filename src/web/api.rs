@@ -80,8 +80,10 @@ fn is_on(switch: Option<&String>) -> bool {
 
 /// What a JSON body says; no body says nothing.
 fn said<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Problem> {
-    if body.is_empty() {
-        return Ok(T::default());
+    match body.trim_ascii_start().first() {
+        None => return Ok(T::default()),
+        Some(b'{') => {}
+        Some(_) => return Err(Problem::request("the body is a JSON object, or nothing")),
     }
     serde_json::from_slice(body).map_err(|error| {
         Problem::request(format!("the body is not the JSON that is expected here: {error}"))

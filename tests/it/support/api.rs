@@ -124,6 +124,7 @@ pub fn campus(auto_apply: bool) -> String {
 display_name = "Campus"
 [guards]
 first_run = false
+reject_percentage = 0
 [[connection]]
 name = "feed"
 kind = "files"
