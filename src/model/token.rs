@@ -137,8 +137,8 @@ pub struct NewToken<'a> {
 /// Why a token was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
-    /// The name can't be one.
-    #[error("{0:?} can't be the name of a token: write 1 to 100 characters, without spaces at the ends")]
+    /// The name, or that of the connector, can't be one.
+    #[error("{0:?} can't be a name: write 1 to 100 characters, without spaces at the ends")]
     Name(String),
     /// It could do nothing.
     #[error("a token needs a scope: read, upload, run, decide or configure")]
@@ -161,11 +161,10 @@ pub fn create(
     by: &str,
     now: DateTime<Utc>,
 ) -> Result<String, CreateError> {
-    let length = new.name.chars().count();
-    let is_name =
-        (1..=LONGEST_NAME).contains(&length) && new.name.trim() == new.name && !new.name.chars().any(char::is_control);
-    if !is_name {
-        return Err(CreateError::Name(new.name.to_owned()));
+    for name in std::iter::once(new.name).chain(new.connector) {
+        if !is_name(name) {
+            return Err(CreateError::Name(name.to_owned()));
+        }
     }
     if new.scopes.is_empty() {
         return Err(CreateError::NoScope);
@@ -233,6 +232,10 @@ pub fn find(conn: &mut PgConnection, secret: &str, now: DateTime<Utc>) -> QueryR
         diesel::update(tokens::table.find(token.id)).set(tokens::last_used_at.eq(now)).execute(conn)?;
     }
     Ok(Some(token))
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=LONGEST_NAME).contains(&text.chars().count()) && text.trim() == text && !text.chars().any(char::is_control)
 }
 
 fn words(scopes: &[Scope]) -> String {

@@ -85,6 +85,9 @@ fn said<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Problem> {
         Some(b'{') => {}
         Some(_) => return Err(Problem::request("the body is a JSON object, or nothing")),
     }
+    if body.windows(6).any(|six| six == b"\\u0000") {
+        return Err(Problem::request("the body holds a NUL, which no text here has"));
+    }
     serde_json::from_slice(body).map_err(|error| {
         Problem::request(format!("the body is not the JSON that is expected here: {error}"))
             .with("line", error.line())

@@ -80,6 +80,10 @@ pub async fn admit(scopes: &'static [Scope], request: &ServiceRequest) -> Result
     if !scopes.iter().any(|scope| token.scopes.contains(scope)) {
         return Err(insufficient(scopes));
     }
+    // No name has it, and the database takes no text with it.
+    if request.uri().path_and_query().is_some_and(|address| address.as_str().contains("%00")) {
+        return Err(Problem::request("the address holds a NUL, which no name here has"));
+    }
     request.extensions_mut().insert(Client(Arc::new(token)));
     Ok(())
 }

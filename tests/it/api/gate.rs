@@ -129,6 +129,8 @@ async fn whatever_is_asked_wrongly_is_a_problem() {
         "/api/v1/runs?state=asleep",
         "/api/v1/runs/1/problems?code=x",
         "/api/v1/runs/1/changes?operation=x",
+        "/api/v1/runs/1/changes?key=%00",
+        "/api/v1/connectors/%00",
     ] {
         api.get(path).await.is_problem(400, "bad_request");
     }
@@ -136,7 +138,14 @@ async fn whatever_is_asked_wrongly_is_a_problem() {
     let start = api.request(Method::POST, "/api/v1/connectors/campus/runs");
     let broken = Answer::to(start.body("{\n  \"mode\": complete }")).await.is_problem(400, "bad_request").json();
     assert_eq!((broken["line"].as_u64(), broken["column"].as_u64()), (Some(2), Some(11)));
-    for body in [r#"{"mode":"revert"}"#, r#"{"nod":1}"#, "[]", "\u{0}", r#"{"dry_run":true,"task":"synchronize"}"#] {
+    for body in [
+        r#"{"mode":"revert"}"#,
+        r#"{"nod":1}"#,
+        "[]",
+        "\u{0}",
+        r#"{"mode":"\u0000"}"#,
+        r#"{"dry_run":true,"task":"synchronize"}"#,
+    ] {
         let start = api.request(Method::POST, "/api/v1/connectors/campus/runs").body(body);
         Answer::to(start).await.is_problem(400, "bad_request");
     }
