@@ -14,7 +14,7 @@ async fn a_document_is_applied_once_and_looked_at_as_often_as_one_likes() {
     let (path, text) = ("/api/v1/connectors/campus", campus(false));
     let looked = api.put(&format!("{path}?dry_run"), text.clone()).await.is(200).json();
     assert_eq!((looked["outcome"].as_str(), looked["dry_run"].as_bool()), (Some("created"), Some(true)));
-    api.get(path).await.is_problem(404, "not_found");
+    api.get(path).await.problem(404, "not_found");
 
     let made = api.put(path, text.clone()).await.is(201).json();
     assert_eq!((made["outcome"].as_str(), made["version"].as_i64()), (Some("created"), Some(1)));
@@ -44,7 +44,7 @@ async fn every_error_of_a_document_has_its_place_and_nothing_is_stored() {
     let api = Api::with(&site, &[Scope::Configure, Scope::Read], None);
     let path = "/api/v1/connectors/campus";
     let wrong = campus(false).replace("key = true", "kee = true");
-    let errors = api.put(path, wrong.clone()).await.is_problem(422, "document").json()["errors"].clone();
+    let errors = api.put(path, wrong.clone()).await.problem(422, "document").json()["errors"].clone();
     let places: Vec<u64> = errors.as_array().unwrap().iter().map(|one| one["line"].as_u64().unwrap()).collect();
     let of_kee = wrong.lines().position(|line| line.contains("kee")).unwrap() as u64 + 1;
     assert!(places.contains(&of_kee), "{errors:#}");
@@ -63,13 +63,13 @@ async fn every_error_of_a_document_has_its_place_and_nothing_is_stored() {
         campus(false).replace("name = \"campus\"", "name = \"hr\""),
         campus(false).replace("upload = true", "folder = \"relative\""),
     ] {
-        let answer = api.put(path, text.clone()).await.is_problem(422, "document").json();
+        let answer = api.put(path, text.clone()).await.problem(422, "document").json();
         assert!(answer["errors"][0]["line"].as_u64() >= Some(1), "{text}: {answer}");
     }
     let latin = Answer::to(api.request(Method::PUT, path).body(b"name = \"campus\"\n# M\xfcller".to_vec())).await;
-    let error = latin.is_problem(422, "document").json()["errors"][0].clone();
+    let error = latin.problem(422, "document").json()["errors"][0].clone();
     assert_eq!((error["line"].as_u64(), error["column"].as_u64()), (Some(2), Some(4)));
-    api.get(path).await.is_problem(404, "not_found");
+    api.get(path).await.problem(404, "not_found");
 }
 
 #[tokio::test]

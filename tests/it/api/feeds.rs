@@ -28,6 +28,6 @@ async fn what_was_read_can_be_had_byte_for_byte() {
     assert_eq!(file["sha256"].as_str(), Some(&*seal));
     assert!(answer.text.contains("=new@example.org"), "as it was sealed: {}", answer.text);
     assert!(answer.header("content-disposition").starts_with("attachment; filename=\"feed.people.csv\""));
-    api.get(&format!("{path}/feed.ghosts")).await.is_problem(404, "not_found");
-    api.get("/api/v1/connectors/works/feeds/99/tables/feed.people").await.is_problem(404, "not_found");
+    api.get(&format!("{path}/feed.ghosts")).await.problem(404, "not_found");
+    api.get("/api/v1/connectors/works/feeds/99/tables/feed.people").await.problem(404, "not_found");
 }

@@ -54,7 +54,7 @@ async fn a_feed_is_sent_file_by_file_and_applied() {
     let feed = api.get("/api/v1/connectors/campus/feed").await.is(200).json();
     assert_eq!(feed["missing"], json!(["feed.people", "feed.clubs"]));
     let refused = Answer::to(api.request(Method::POST, "/api/v1/connectors/campus/feed")).await;
-    assert_eq!(refused.is_problem(409, "incomplete").json()["missing"], json!(["feed.people", "feed.clubs"]));
+    assert_eq!(refused.problem(409, "incomplete").json()["missing"], json!(["feed.people", "feed.clubs"]));
 
     let received = api.put(&format!("{PEOPLE_FILE}?name=people+of+today.csv"), "Id,Mail\n").await.is(200).json();
     assert_eq!((received["table"].as_str(), received["missing"].clone()), (Some("feed.people"), json!(["feed.clubs"])));
@@ -98,14 +98,14 @@ async fn what_is_not_what_was_sent_is_not_taken() {
     let other = digest(b"something else");
     for header in ["content-digest", "repr-digest"] {
         let put = api.request(Method::PUT, PEOPLE_FILE).header(header, &other).body(PEOPLE);
-        Answer::to(put).await.is_problem(400, "digest");
+        Answer::to(put).await.problem(400, "digest");
     }
     let put = api.request(Method::PUT, PEOPLE_FILE).header("content-digest", "md5=:AA==:").body(PEOPLE);
-    Answer::to(put).await.is_problem(400, "bad_request");
+    Answer::to(put).await.problem(400, "bad_request");
     assert_eq!(lying(&site), 0);
-    api.put("/api/v1/connectors/campus/tables/ghosts/file", "x").await.is_problem(404, "not_found");
-    api.put("/api/v1/connectors/campus/tables/..%2F..%2Fx/file", "x").await.is_problem(404, "not_found");
-    api.get(PEOPLE_FILE).await.is_problem(404, "not_found");
+    api.put("/api/v1/connectors/campus/tables/ghosts/file", "x").await.problem(404, "not_found");
+    api.put("/api/v1/connectors/campus/tables/..%2F..%2Fx/file", "x").await.problem(404, "not_found");
+    api.get(PEOPLE_FILE).await.problem(404, "not_found");
 }
 
 #[tokio::test]
@@ -134,9 +134,9 @@ async fn a_connection_that_breaks_is_not_the_end_of_a_file() {
     let piece = |offset: u64, content: &'static str| {
         api.request(Method::PATCH, PEOPLE_FILE).header("upload-offset", offset).body(content)
     };
-    let elsewhere = Answer::to(piece(7, "x")).await.is_problem(409, "offset");
+    let elsewhere = Answer::to(piece(7, "x")).await.problem(409, "offset");
     assert_eq!((elsewhere.header("upload-offset"), elsewhere.json()["offset"].as_u64()), ("20", Some(20)));
-    Answer::to(piece(20, "xxx").header("content-digest", digest(b"yyy"))).await.is_problem(400, "digest");
+    Answer::to(piece(20, "xxx").header("content-digest", digest(b"yyy"))).await.problem(400, "digest");
     let middle = Answer::to(piece(20, &PEOPLE[20..40]).header("content-digest", digest(&PEOPLE.as_bytes()[20..40])));
     assert_eq!(middle.await.is(204).header("upload-offset"), "40");
     let last =
@@ -149,7 +149,7 @@ async fn a_connection_that_breaks_is_not_the_end_of_a_file() {
 
     // A whole that is not what was sent is sent again from its beginning.
     let wrong = piece(0, "Id\n").header("upload-complete", "?1").header("repr-digest", digest(b"else"));
-    Answer::to(wrong).await.is_problem(400, "digest");
+    Answer::to(wrong).await.problem(400, "digest");
     assert_eq!(api.get(PEOPLE_FILE).await.text, PEOPLE, "the file that was there stays");
 }
 

@@ -26,20 +26,20 @@ async fn only_a_token_that_is_known_and_good_lets_in() {
     let expired = token::create(&mut connection, &short, "test", past).unwrap();
     let secret = &good.secret;
     for wrong in ["", "muster_", "muster_guessed", &expired, &secret[..secret.len() - 1], &secret.to_uppercase()] {
-        let answer = Api::coming_with(&site, wrong).get("/api/v1/connectors").await.is_problem(401, "token");
+        let answer = Api::coming_with(&site, wrong).get("/api/v1/connectors").await.problem(401, "token");
         assert!(answer.header("www-authenticate").starts_with("Bearer "), "{answer:?}");
         assert_eq!(answer.header("cache-control"), "no-store");
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
     }
     let address = format!("{}/api/v1/connectors", site.address);
     let basic = reqwest::Client::new().get(&address).basic_auth("muster", Some(secret));
-    Answer::to(basic).await.is_problem(401, "token");
+    Answer::to(basic).await.problem(401, "token");
     let in_the_address = reqwest::Client::new().get(format!("{address}?access_token={secret}"));
-    Answer::to(in_the_address).await.is_problem(401, "token");
+    Answer::to(in_the_address).await.problem(401, "token");
 
     let id = token::all(&mut connection).unwrap().iter().find(|token| token.name == "client 0").unwrap().id;
     assert_eq!(token::revoke(&mut connection, id, "test").unwrap().as_deref(), Some("client 0"));
-    good.get("/api/v1/connectors").await.is_problem(401, "token");
+    good.get("/api/v1/connectors").await.problem(401, "token");
 }
 
 #[tokio::test]
@@ -75,23 +75,23 @@ async fn what_a_token_may_not_see_is_not_told_from_what_is_not_there() {
     assert_eq!(all.get("/api/v1/runs").await.json()["items"].as_array().unwrap().len(), 1);
 
     for path in ["", "/document", "/feed", "/feeds", "/tables/people/file"] {
-        let there = limited.get(&format!("/api/v1/connectors/other{path}")).await.is_problem(404, "not_found");
-        let nowhere = limited.get(&format!("/api/v1/connectors/ghost{path}")).await.is_problem(404, "not_found");
+        let there = limited.get(&format!("/api/v1/connectors/other{path}")).await.problem(404, "not_found");
+        let nowhere = limited.get(&format!("/api/v1/connectors/ghost{path}")).await.problem(404, "not_found");
         assert_eq!(there.text.replace("other", "ghost"), nowhere.text);
     }
     let run = &run["id"];
     for path in ["", "/changes", "/problems", "/log"] {
-        let there = limited.get(&format!("/api/v1/runs/{run}{path}")).await.is_problem(404, "not_found");
-        let nowhere = limited.get(&format!("/api/v1/runs/999{path}")).await.is_problem(404, "not_found");
+        let there = limited.get(&format!("/api/v1/runs/{run}{path}")).await.problem(404, "not_found");
+        let nowhere = limited.get(&format!("/api/v1/runs/999{path}")).await.problem(404, "not_found");
         assert_eq!(there.text.replace(&format!("run {run} "), "run 999 "), nowhere.text);
         all.get(&format!("/api/v1/runs/{run}{path}")).await.is(200);
     }
     for act in ["resume", "discard", "cancel", "retry", "revert"] {
-        limited.post(&format!("/api/v1/runs/{run}/{act}"), serde_json::json!({})).await.is_problem(404, "not_found");
+        limited.post(&format!("/api/v1/runs/{run}/{act}"), serde_json::json!({})).await.problem(404, "not_found");
     }
     let document = campus(false).replace("\"campus\"", "\"other\"");
-    limited.put("/api/v1/connectors/other", document.clone()).await.is_problem(404, "not_found");
-    limited.put("/api/v1/connectors/campus", document).await.is_problem(422, "document");
+    limited.put("/api/v1/connectors/other", document.clone()).await.problem(404, "not_found");
+    limited.put("/api/v1/connectors/campus", document).await.problem(422, "document");
 }
 
 #[tokio::test]
@@ -121,7 +121,7 @@ async fn whatever_is_asked_wrongly_is_a_problem() {
     applied(&site, &campus(false));
     let api = Api::with(&site, &Scope::ALL, None);
     for path in ["/api/v1/nowhere", "/api/", "/api/v2/runs", "/api/v1/runs/x", "/api/v1/runs/99999999999"] {
-        api.get(path).await.is_problem(404, "not_found");
+        api.get(path).await.problem(404, "not_found");
     }
     for path in [
         "/api/v1/runs?after=x",
@@ -132,11 +132,11 @@ async fn whatever_is_asked_wrongly_is_a_problem() {
         "/api/v1/runs/1/changes?key=%00",
         "/api/v1/connectors/%00",
     ] {
-        api.get(path).await.is_problem(400, "bad_request");
+        api.get(path).await.problem(400, "bad_request");
     }
-    Answer::to(api.request(Method::DELETE, "/api/v1/runs/1")).await.is_problem(405, "method");
+    Answer::to(api.request(Method::DELETE, "/api/v1/runs/1")).await.problem(405, "method");
     let start = api.request(Method::POST, "/api/v1/connectors/campus/runs");
-    let broken = Answer::to(start.body("{\n  \"mode\": complete }")).await.is_problem(400, "bad_request").json();
+    let broken = Answer::to(start.body("{\n  \"mode\": complete }")).await.problem(400, "bad_request").json();
     assert_eq!((broken["line"].as_u64(), broken["column"].as_u64()), (Some(2), Some(11)));
     for body in [
         r#"{"mode":"revert"}"#,
@@ -147,8 +147,8 @@ async fn whatever_is_asked_wrongly_is_a_problem() {
         r#"{"dry_run":true,"task":"synchronize"}"#,
     ] {
         let start = api.request(Method::POST, "/api/v1/connectors/campus/runs").body(body);
-        Answer::to(start).await.is_problem(400, "bad_request");
+        Answer::to(start).await.problem(400, "bad_request");
     }
     let large = "#".repeat(3 << 20);
-    api.put("/api/v1/connectors/campus", large).await.is_problem(413, "too_large");
+    api.put("/api/v1/connectors/campus", large).await.problem(413, "too_large");
 }

@@ -27,10 +27,10 @@ async fn a_second_start_names_the_run_that_is_in_the_way() {
     let run = started.json();
     assert_eq!(started.header("location"), format!("/api/v1/runs/{}", run["id"]));
     assert_eq!((run["state"].as_str(), run["trigger"].as_str()), (Some("queued"), Some("api")));
-    let refused = api.post("/api/v1/connectors/works/runs", json!({})).await.is_problem(409, "already_running");
+    let refused = api.post("/api/v1/connectors/works/runs", json!({})).await.problem(409, "already_running");
     assert_eq!(refused.json()["run"], run["id"]);
-    api.post("/api/v1/runs/1/resume", json!({})).await.is_problem(409, "not_possible");
-    api.post("/api/v1/runs/1/retry", json!({})).await.is_problem(409, "not_possible");
+    api.post("/api/v1/runs/1/resume", json!({})).await.problem(409, "not_possible");
+    api.post("/api/v1/runs/1/retry", json!({})).await.problem(409, "not_possible");
     let cancelled = api.post("/api/v1/runs/1/cancel", json!({ "comment": "a mistake" })).await.is(202).json();
     assert_eq!(cancelled["state"], "cancelled");
     let page = site.program.run(&["show", "1"]).succeeded();
@@ -39,7 +39,7 @@ async fn a_second_start_names_the_run_that_is_in_the_way() {
         let refused = api.post("/api/v1/connectors/works/runs", body).await.is(409).json();
         assert!(refused["detail"].as_str().unwrap().len() > 20, "{refused}");
     }
-    api.post("/api/v1/connectors/ghost/runs", json!({})).await.is_problem(404, "not_found");
+    api.post("/api/v1/connectors/ghost/runs", json!({})).await.problem(404, "not_found");
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn a_blocked_run_is_resumed_as_it_was_seen_and_an_applied_one_is_reverted(
     let site = Site::start(works.muster);
     let api = Api::with(&site, &[Scope::Read, Scope::Decide, Scope::Run], None);
     let other = json!({ "digest": "sha256:0000" });
-    api.post("/api/v1/runs/2/resume", other).await.is_problem(409, "other_changes");
+    api.post("/api/v1/runs/2/resume", other).await.problem(409, "other_changes");
     let seen = json!({ "digest": blocked["change_set_digest"], "comment": "they have left" });
     api.post("/api/v1/runs/2/resume", seen).await.is(202);
     let applied = api.rests(&json!(2)).await;
@@ -91,8 +91,8 @@ async fn a_blocked_run_is_resumed_as_it_was_seen_and_an_applied_one_is_reverted(
     assert!(["ready", "blocked"].contains(&ready["state"].as_str().unwrap()), "{ready:#}");
     let discarded = api.post(&format!("/api/v1/runs/{}/discard", ready["id"]), json!({})).await.is(202).json();
     assert_eq!(discarded["state"], "discarded");
-    api.post("/api/v1/runs/3/revert", json!({})).await.is_problem(409, "not_possible");
-    api.post("/api/v1/runs/3/revert", json!({ "afterwards": "nothing" })).await.is_problem(400, "bad_request");
+    api.post("/api/v1/runs/3/revert", json!({})).await.problem(409, "not_possible");
+    api.post("/api/v1/runs/3/revert", json!({ "afterwards": "nothing" })).await.problem(400, "bad_request");
     let replay = api.post("/api/v1/connectors/works/runs", json!({ "replay": 1 })).await.is(202).json();
     assert_eq!((replay["mode"].as_str(), replay["dry_run"].as_bool()), (Some("replay"), Some(true)));
     api.rests(&replay["id"]).await;

@@ -38,7 +38,7 @@ async fn a_token_is_made_shown_once_and_revoked() {
 
     browser.click("Revoke").await;
     browser.shows("is revoked").await;
-    api.get("/api/v1/runs").await.is_problem(401, "token");
+    api.get("/api/v1/runs").await.problem(401, "token");
     let log = audit::newest(&mut site.program.database.connect(), None, 2).unwrap();
     let told: Vec<_> = log.iter().map(|line| (line.action.as_str(), line.subject.as_str())).collect();
     assert_eq!(told, [("revoke", "token reports"), ("create", "token reports")]);

@@ -101,7 +101,7 @@ impl Answer {
 
     /// The same, if it is a problem with this status and word.
     #[track_caller]
-    pub fn is_problem(self, status: u16, code: &str) -> Self {
+    pub fn problem(self, status: u16, code: &str) -> Self {
         let answer = self.is(status);
         assert_eq!(answer.header("content-type"), "application/problem+json", "{answer:#?}");
         let problem = answer.json();
