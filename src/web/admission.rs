@@ -52,6 +52,10 @@ pub async fn admit(
     if session.account.role < needed {
         return Err(WebError::Forbidden { role: session.account.role, needed }.into());
     }
+    // The database takes no text with a NUL, so nothing that is stored has such a name.
+    if request.path().contains("%00") {
+        return Err(WebError::NotFound("There is nothing of that name: a name holds no NUL.".into()).into());
+    }
     if changes(request.method()) && access == Access::Role(needed) {
         let form = request.extract::<web::Bytes>().await?;
         if !has_token(&form, &session.csrf) {

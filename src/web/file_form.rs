@@ -39,7 +39,9 @@ impl FileForm {
         while let Some(content) = self.fields.try_next().await.map_err(broken)? {
             let file_name = content.content_disposition().and_then(|said| said.get_filename()).unwrap_or_default();
             if let (Some(field), false) = (content.name(), file_name.is_empty()) {
-                return Ok(Some(FilePart { field: field.to_owned(), file_name: file_name.to_owned(), content }));
+                // Neither the database nor a page takes a NUL.
+                let file_name = file_name.chars().filter(|c| !c.is_control()).collect();
+                return Ok(Some(FilePart { field: field.to_owned(), file_name, content }));
             }
         }
         Ok(None)

@@ -130,6 +130,16 @@ async fn without_a_good_token_the_api_says_nothing_whoever_is_signed_in() {
 }
 
 #[tokio::test]
+async fn a_name_with_a_nul_is_one_that_is_not_there() {
+    let site = Site::start(Program::new());
+    let (client, _) = signed_in(&site, Role::Viewer).await;
+    for path in ["/connectors/%00", "/connectors/a%00/feeds", "/connectors/a/received/%00", "/resources/%00/a"] {
+        let answer = client.get(format!("{}{path}", site.address)).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn strangers_are_led_to_the_sign_in() {
     let site = Site::start(Program::new());
     for (route, _) in pages() {
