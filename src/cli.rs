@@ -33,6 +33,7 @@ mod runs;
 mod serve;
 mod session;
 mod show;
+mod token;
 mod upload;
 mod user;
 
@@ -104,6 +105,8 @@ enum Command {
     Deactivate(activity::Args),
     /// Manage who may sign in to Muster itself.
     Account(account::Args),
+    /// Manage what programs sign in to the API with.
+    Token(token::Args),
     /// Read one connection for another process of Muster; not for people.
     #[command(hide = true)]
     ExportChild,
@@ -137,6 +140,7 @@ impl Command {
             Self::Activate(args) => activity::run(context, args, true),
             Self::Deactivate(args) => activity::run(context, args, false),
             Self::Account(args) => account::run(context, args),
+            Self::Token(args) => token::run(context, args),
             Self::ExportChild => export_child::run(),
             Self::Doctor(args) => doctor::run(context, args),
         }

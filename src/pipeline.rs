@@ -5,6 +5,7 @@ pub mod causes;
 pub mod consequences;
 pub mod difference;
 pub mod export;
+pub mod feed_comparison;
 pub mod groups;
 pub mod guards;
 pub mod index;

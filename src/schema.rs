@@ -618,6 +618,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    tokens (id) {
+        id -> Int4,
+        name -> Text,
+        digest -> Bytea,
+        scopes -> Text,
+        connector -> Nullable<Text>,
+        created_at -> Timestamptz,
+        created_by -> Text,
+        expires_at -> Nullable<Timestamptz>,
+        last_used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     uploads (connector_id, source_table) {
         connector_id -> Int4,
         source_table -> Text,
@@ -677,5 +691,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     sign_in_failures,
     snapshots,
     tasks,
+    tokens,
     uploads,
 );

@@ -4,12 +4,14 @@
 //! `spawn_blocking`, never from within async code.
 
 mod identity;
+mod pieces;
 mod reader;
 mod received;
 mod runtime;
 mod writer;
 
 pub use identity::{IdentityError, ensure_bound};
+pub use pieces::{PieceError, Pieces, forget_pieces};
 pub use reader::{PieceReader, StoreReader, VerifyingReader};
 pub use received::{LARGEST_FILE, take_in};
 pub use writer::{Sealed, Sealing, StoreWriter};

@@ -1,10 +1,11 @@
-//! The pages: server-rendered HTML, complete without JavaScript.
+//! The pages: server-rendered HTML, complete without JavaScript; and the API ([`api`]).
 //!
-//! [`routes`] lists every address with the role it needs. A page is one file in [`pages`] and one template of the same
+//! [`routes`] lists every address with the role, or the scope of a token, that it needs. A page is one file in [`pages`] and one template of the same
 //! name in `templates/pages`. [`frame`] stands around all of them: sessions, headers, error pages. [`admission`] stands
 //! before each: role, and for whatever changes something, where the request came from and the session's token.
 
 pub mod admission;
+pub mod api;
 pub mod assets;
 pub mod causes;
 pub mod charts;
@@ -12,11 +13,14 @@ pub mod consequences;
 pub mod csv;
 pub mod decision_view;
 pub mod diff;
+pub mod download;
 pub mod elements;
 pub mod error;
 pub mod failure;
+pub mod file_form;
 pub mod frame;
 pub mod health;
+pub mod incoming;
 pub mod links;
 pub mod moment;
 pub mod page;
@@ -74,12 +78,14 @@ pub fn serve(context: WebContext) -> std::io::Result<(Server, Vec<SocketAddr>)> 
     let listen = context.config.listen;
     let throttle = actix::Data::new(throttle::Throttle::open(&context.config.secret_key_file)?);
     let hashing = actix::Data::new(password::Hashing::default());
+    let limits = actix::Data::new(api::limits::Limits::default());
     let context = actix::Data::new(context);
     let server = HttpServer::new(move || {
         App::new()
             .app_data(context.clone())
             .app_data(throttle.clone())
             .app_data(hashing.clone())
+            .app_data(limits.clone())
             .app_data(actix::PayloadConfig::new(LONGEST_FORM))
             .app_data(actix::FormConfig::default().limit(LONGEST_FORM))
             .wrap(from_fn(frame::frame))

@@ -117,6 +117,6 @@ fn refusal(error: UploadError) -> anyhow::Error {
         UploadError::NoTable { .. } | UploadError::Ambiguous { .. } | UploadError::TakesNone(_) => {
             Refusal::usage(error.to_string()).into()
         }
-        UploadError::Io(_) | UploadError::Database(_) => error.into(),
+        UploadError::Piece(_) | UploadError::Io(_) | UploadError::Database(_) => error.into(),
     }
 }

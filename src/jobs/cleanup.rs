@@ -7,8 +7,9 @@ use crate::document;
 use crate::model::settings::{self, Retention};
 use crate::model::{announcement, delivery, extraction, hold, job_slot, partition, purge};
 use crate::pipeline::people::graces;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, forget_pieces};
 use chrono::{DateTime, Days, TimeDelta, Utc};
+use std::path::PathBuf;
 use std::time::Duration;
 
 const EVERY: Duration = Duration::from_secs(3600);
@@ -18,6 +19,8 @@ const SIGN_IN_FAILURES: TimeDelta = TimeDelta::days(1);
 const SLOTS: TimeDelta = TimeDelta::days(90);
 const LEFT_OUT: TimeDelta = TimeDelta::days(90);
 const ANNOUNCEMENTS: TimeDelta = TimeDelta::days(90);
+/// Files that came in pieces and never became whole.
+const UNFINISHED_FILES: TimeDelta = TimeDelta::days(7);
 
 /// Why cleaning up stopped half-way; the next time goes on.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +34,9 @@ pub enum CleanupError {
     /// The store failed us.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A file that never became whole could not be deleted.
+    #[error("unfinished uploads: {0}")]
+    Io(#[from] std::io::Error),
 }
 
 /// Makes sure that the tables which are divided by month can be written to, now and for the next months.
@@ -68,16 +74,17 @@ pub fn clean(conn: &mut DbConnection, store: &Store, now: DateTime<Utc>) -> Resu
 }
 
 /// Cleans up every hour, beginning at once, until we stop.
-pub async fn clean_regularly(db: Db, store: Store, queue: Queue, stop: Stop) {
+pub async fn clean_regularly(db: Db, store: Store, data_dir: PathBuf, queue: Queue, stop: Stop) {
     loop {
-        let (db, store) = (db.clone(), store.clone());
+        let (db, store, data_dir) = (db.clone(), store.clone(), data_dir.clone());
         let cleaned = tokio::task::spawn_blocking(move || {
             let mut conn = db.get().map_err(DbError::from)?;
             let now = job_slot::clock(&mut conn)?;
             ensure_months(&mut conn, now)?;
             graces::end(&mut conn, now)?;
             hold::end_due(&mut conn, now)?;
-            clean(&mut conn, &store, now)
+            clean(&mut conn, &store, now)?;
+            forget_pieces(&data_dir, (now - UNFINISHED_FILES).into()).map_err(CleanupError::from)
         })
         .await;
         match cleaned {

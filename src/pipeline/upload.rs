@@ -1,10 +1,12 @@
 //! A feed's files as they come, by page, API or command line: one for each table, a later one in place of the one
 //! before, until the feed starts.
 
+use crate::model::claim::Enqueue;
 use crate::model::connection::SourceTable;
 use crate::model::connector::{ConnectorDefinition, ConnectorId};
+use crate::model::run::{self, Mode, NewRun, RunId, StartError, Trigger};
 use crate::model::upload::{self, Upload};
-use crate::store;
+use crate::store::{self, PieceError, Sealed};
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use diesel::pg::PgConnection;
@@ -60,9 +62,35 @@ pub enum UploadError {
         /// Those it may mean.
         known: String,
     },
+    /// What arrived is not what was sent, or not what comes next.
+    #[error(transparent)]
+    Piece(PieceError),
     /// The file could not be read or written.
     #[error("the file could not be taken in: {0}")]
     Io(#[from] std::io::Error),
+    /// The database failed us.
+    #[error("the database: {0}")]
+    Database(#[from] diesel::result::Error),
+}
+
+impl From<PieceError> for UploadError {
+    fn from(error: PieceError) -> Self {
+        match error {
+            PieceError::Io(error) => Self::Io(error),
+            other => Self::Piece(other),
+        }
+    }
+}
+
+/// Why a feed was not started.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    /// Files have yet to come.
+    #[error("the feed is not complete yet; missing: {}", listed(.0.iter()))]
+    Incomplete(Vec<SourceTable>),
+    /// No run can be started.
+    #[error("the files wait for their run: {0}")]
+    Start(#[from] StartError),
     /// The database failed us.
     #[error("the database: {0}")]
     Database(#[from] diesel::result::Error),
@@ -78,7 +106,44 @@ pub fn receive(
     source: &mut dyn Read,
 ) -> Result<Received, UploadError> {
     let source_table = table_of(definition, sending.table)?;
-    let (path, sealed) = store::take_in(data_dir, &format!("uploads/{connector_id}"), source)?;
+    let taken = take_in(data_dir, connector_id, source, None)?;
+    record(connection, data_dir, connector_id, definition, source_table, sending, taken)
+}
+
+/// Puts a file down, without a word to the database: it may take hours to come. With the digest that its sender has of
+/// it (SHA-256, lower-case hex) it is taken only if it is that.
+pub fn take_in(
+    data_dir: &Path,
+    connector_id: ConnectorId,
+    source: &mut dyn Read,
+    sha256: Option<&str>,
+) -> Result<(String, Sealed), UploadError> {
+    let (path, sealed) = store::take_in(data_dir, &folder(connector_id), source)?;
+    match sha256 {
+        Some(expected) if expected != sealed.sha256 => {
+            let _ = std::fs::remove_file(data_dir.join(path));
+            let other = PieceError::OtherContent { expected: expected.to_owned(), actual: sealed.sha256 };
+            Err(UploadError::Piece(other))
+        }
+        _ => Ok((path, sealed)),
+    }
+}
+
+/// Where the received files of a connector lie, in the data directory.
+pub fn folder(connector_id: ConnectorId) -> String {
+    format!("uploads/{connector_id}")
+}
+
+/// Puts a file that was taken in on the list, in place of the one before it.
+pub fn record(
+    connection: &mut PgConnection,
+    data_dir: &Path,
+    connector_id: ConnectorId,
+    definition: &ConnectorDefinition,
+    source_table: SourceTable,
+    sending: &Sending<'_>,
+    (path, sealed): (String, Sealed),
+) -> Result<Received, UploadError> {
     let upload = Upload {
         connector_id,
         source_table,
@@ -104,6 +169,37 @@ pub fn receive(
     Ok(Received { upload, missing, auto_apply: auto_applies(definition) })
 }
 
+/// Starts the run of a feed, if all of its files are there.
+pub fn start(
+    connection: &mut PgConnection,
+    connector_id: ConnectorId,
+    definition: &ConnectorDefinition,
+    trigger: Trigger,
+    by: &str,
+    enqueue: &Enqueue,
+) -> Result<RunId, FeedError> {
+    let missing = missing(connection, connector_id, definition)?;
+    if !missing.is_empty() {
+        return Err(FeedError::Incomplete(missing));
+    }
+    let new = NewRun { started_by: Some(by), ..NewRun::new(connector_id, Mode::Complete, trigger) };
+    Ok(run::start(connection, &new, enqueue)?)
+}
+
+/// Starts the run of a feed that a file has made complete, where the connector applies its feeds by itself. While a run
+/// is at work the feed waits, and `jobs/feeds` starts it.
+pub fn apply_by_itself(
+    connection: &mut PgConnection,
+    received: &Received,
+    by: &str,
+    enqueue: &Enqueue,
+) -> Option<Result<RunId, StartError>> {
+    let is_ready = received.auto_apply && received.missing.is_empty();
+    let connector_id = received.upload.connector_id;
+    let new = NewRun { started_by: Some(by), ..NewRun::new(connector_id, Mode::Complete, Trigger::Upload) };
+    is_ready.then(|| run::start(connection, &new, enqueue))
+}
+
 /// Tables whose file has yet to come; none: the feed is ready.
 pub fn missing(
     connection: &mut PgConnection,
@@ -123,7 +219,8 @@ pub fn auto_applies(definition: &ConnectorDefinition) -> bool {
     })
 }
 
-fn table_of(definition: &ConnectorDefinition, name: &str) -> Result<SourceTable, UploadError> {
+/// The table that a name stands for, among those fed by upload.
+pub fn table_of(definition: &ConnectorDefinition, name: &str) -> Result<SourceTable, UploadError> {
     let expected = upload::expected(definition);
     if expected.is_empty() {
         return Err(UploadError::TakesNone(definition.name.clone()));

@@ -1,16 +1,19 @@
 //! The gate before every page: the role it needs and, for what changes something, proof that one of our own forms sent
-//! it: the place the request comes from (Fetch Metadata, else Origin) and the session's token.
+//! it: the place the request comes from (Fetch Metadata, else Origin) and the session's token. The API has a gate of its
+//! own.
 
+use super::api::gate;
 use super::error::WebError;
 use super::frame::changes;
 use super::links;
 use super::visitor::{Visit, see_other};
 use crate::model::account::Role;
+use crate::model::token::Scope;
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage, HttpResponse, web};
+use actix_web::{HttpMessage, HttpResponse, ResponseError, web};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
@@ -21,6 +24,11 @@ pub enum Access {
     Everyone,
     /// Whoever is signed in and has at least this role.
     Role(Role),
+    /// The same, for a form that brings files: it is too large to be read here, so its handler takes it as a
+    /// [`super::file_form::FileForm`], which gives nothing of it before the session's token was seen.
+    Files(Role),
+    /// Programs that come with a token that has one of these scopes. No session counts here.
+    Token(&'static [Scope]),
 }
 
 /// Lets a request pass, or answers it.
@@ -29,16 +37,26 @@ pub async fn admit(
     mut request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    if let Access::Token(scopes) = access {
+        return match gate::admit(scopes, &request).await {
+            Ok(()) => next.call(request).await,
+            Err(problem) => Ok(request.into_response(problem.error_response())),
+        };
+    }
     let visit = request.extensions().get::<Arc<Visit>>().cloned().ok_or(WebError::Stopped)?;
     if changes(request.method()) && !is_from_us(request.headers()) {
         return Err(WebError::NotOurs("This request did not come from a page of Muster, so nothing was done.").into());
     }
-    let Access::Role(needed) = access else { return next.call(request).await };
+    let (Access::Role(needed) | Access::Files(needed)) = access else { return next.call(request).await };
     let Some(session) = &visit.session else { return Ok(to_sign_in(request, &visit)) };
     if session.account.role < needed {
         return Err(WebError::Forbidden { role: session.account.role, needed }.into());
     }
-    if changes(request.method()) {
+    // The database takes no text with a NUL, so nothing that is stored has such a name.
+    if request.path().contains("%00") {
+        return Err(WebError::NotFound("There is nothing of that name: a name holds no NUL.".into()).into());
+    }
+    if changes(request.method()) && access == Access::Role(needed) {
         let form = request.extract::<web::Bytes>().await?;
         if !has_token(&form, &session.csrf) {
             return Err(
@@ -61,10 +79,14 @@ fn is_from_us(headers: &HeaderMap) -> bool {
     origin.is_some() && origin == text("host")
 }
 
-/// Compared by digest, so that the time it takes tells nothing.
 fn has_token(form: &[u8], token: &str) -> bool {
     let sent = url::form_urlencoded::parse(form).find(|(name, _)| name == "csrf").map(|(_, value)| value);
-    sent.is_some_and(|sent| Sha256::digest(sent.as_bytes()) == Sha256::digest(token.as_bytes()))
+    sent.is_some_and(|sent| is_token(sent.as_bytes(), token))
+}
+
+/// Whether what was sent is the session's token. Compared by digest, so that the time it takes tells nothing.
+pub fn is_token(sent: &[u8], token: &str) -> bool {
+    Sha256::digest(sent) == Sha256::digest(token.as_bytes())
 }
 
 /// A link from a mail or another site comes without our strict cookie: a page that leads to itself brings it along.

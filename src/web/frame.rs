@@ -1,6 +1,7 @@
 //! What stands around every answer: the visit read once, security headers, error pages with a way back, one log line.
 
 use super::WebContext;
+use super::api::{self, problem::Problem};
 use super::error::WebError;
 use super::page::{self, ErrorPage};
 use super::visitor::{self, Theme, Visit};
@@ -9,7 +10,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage, HttpResponse, web};
+use actix_web::{HttpMessage, HttpResponse, ResponseError, web};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,13 +19,14 @@ pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'
      img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Addresses that need no session: they are asked often, or by machines.
-const PLAIN: [&str; 4] = ["/static/", "/livez", "/readyz", "/metrics"];
+const PLAIN: [&str; 5] = ["/static/", "/livez", "/readyz", "/metrics", api::PREFIX];
 
 /// The outermost layer.
 pub async fn frame(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let began = Instant::now();
     let context = request.app_data::<web::Data<WebContext>>().cloned().ok_or(WebError::Stopped)?;
     let plain = PLAIN.iter().any(|path| request.path().starts_with(path));
+    let is_api = request.path().starts_with(api::PREFIX);
     let (method, pattern) = (request.method().clone(), request.match_pattern());
 
     // Without a database there still is a page that says so.
@@ -42,8 +44,12 @@ pub async fn frame(request: ServiceRequest, next: Next<BoxBody>) -> Result<Servi
         None => next.call(request).await?.map_into_boxed_body(),
         Some(error) => request.error_response(error),
     };
-    if is_bare_error(&response, plain) {
-        response = with_error_page(&context, visit, response).await;
+    if is_bare_error(&response) {
+        response = match (is_api, plain) {
+            (true, _) => with_problem(response),
+            (false, false) => with_error_page(&context, visit, response).await,
+            (false, true) => response,
+        };
     }
     set_headers(response.headers_mut(), context.is_https());
     // The pattern, never the address: addresses carry names, keys and one-time sign-ins.
@@ -61,14 +67,22 @@ fn nobody() -> Visit {
     Visit { session: None, theme: Theme::System, address: "/".into() }
 }
 
-fn is_bare_error(response: &ServiceResponse<BoxBody>, plain: bool) -> bool {
+fn is_bare_error(response: &ServiceResponse<BoxBody>) -> bool {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
     let has_page = response
         .headers()
         .get(header::CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html") || kind.as_bytes().starts_with(b"application/"));
-    is_error && !has_page && !plain
+    is_error && !has_page
+}
+
+/// An error of the API that does not say yet what it is.
+fn with_problem(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let error = response.response().error().and_then(|error| error.as_error::<WebError>());
+    let problem = Problem::of(error, response.status()).error_response();
+    let (request, _) = response.into_parts();
+    ServiceResponse::new(request, problem.map_body(|_, body| body.boxed()))
 }
 
 async fn with_error_page(

@@ -1,5 +1,6 @@
 //! Addresses come from here, so that a template never puts one together.
 
+use crate::model::extraction::ExtractionId;
 use crate::model::run::RunId;
 use std::fmt::Write;
 
@@ -13,6 +14,10 @@ pub const RUNS: &str = "/runs";
 pub const USERS: &str = "/users";
 /// All groups.
 pub const GROUPS: &str = "/groups";
+/// Feeds of all connectors that read files.
+pub const FEEDS: &str = "/feeds";
+/// API tokens.
+pub const TOKENS: &str = "/tokens";
 /// Accounts.
 pub const ACCOUNTS: &str = "/accounts";
 /// Who is notified, and what became of it.
@@ -41,6 +46,16 @@ pub fn connector(name: &str) -> String {
 /// Something of a connector: `results`, `runs`, `check`, `activity`, `configuration.toml`.
 pub fn of_connector(name: &str, part: &str) -> String {
     format!("/connectors/{}/{part}", segment(name))
+}
+
+/// A table of a feed that is kept, to be saved.
+pub fn feed_table(connector: &str, feed: &ExtractionId, table: &str) -> String {
+    format!("/connectors/{}/feeds/{feed}/tables/{}", segment(connector), segment(table))
+}
+
+/// A file that was received and waits for its feed, to be saved.
+pub fn received(connector: &str, table: &str) -> String {
+    format!("/connectors/{}/received/{}", segment(connector), segment(table))
 }
 
 /// A run.

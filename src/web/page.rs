@@ -31,8 +31,12 @@ pub enum Section {
     Users,
     /// Groups.
     Groups,
+    /// Batch files.
+    Feeds,
     /// Notifications.
     Deliveries,
+    /// API tokens.
+    Tokens,
     /// Settings.
     Settings,
     /// None of them.
@@ -168,7 +172,9 @@ impl Layout {
             Section::Runs => links::RUNS,
             Section::Users => links::USERS,
             Section::Groups => links::GROUPS,
+            Section::Feeds => links::FEEDS,
             Section::Deliveries => links::DELIVERIES,
+            Section::Tokens => links::TOKENS,
             Section::Settings => links::ACCOUNTS,
             Section::Resources(_) | Section::None => return false,
         };

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod appearance;
+pub mod batch_files;
 pub mod changes;
 pub mod columns;
 pub mod compare;
@@ -10,6 +11,8 @@ pub mod connector;
 pub mod connectors;
 pub mod decision;
 pub mod deliveries;
+pub mod feed_compare;
+pub mod feeds;
 pub mod group;
 pub mod groups;
 pub mod help;
@@ -32,6 +35,7 @@ pub mod run_problems;
 pub mod run_table;
 pub mod run_traces;
 pub mod sign_in;
+pub mod tokens;
 pub mod user;
 pub mod users;
 pub mod welcome;

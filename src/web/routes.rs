@@ -1,19 +1,20 @@
-//! Every address on one screen, with the role it needs. A route can't be written without one.
+//! Every address, with the role or scope it needs. A route can't be written without one.
 
 use super::admission::{Access, admit};
-use super::{assets, pages};
+use super::{api, assets, pages};
 use crate::model::account::Role::{Administrator, Operator, Viewer};
+use crate::model::token::Scope::{Configure, Decide, Read, Run, Upload};
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpResponse, Responder, Route};
 
-use Access::{Everyone, Role};
+use Access::{Everyone, Files, Role, Token};
 use pages::*;
 
 /// One address: how, where, who, what.
 pub struct Entry {
-    /// GET or POST.
+    /// GET or POST; more in the API.
     pub method: Method,
     /// The pattern of the address.
     pub path: &'static str,
@@ -38,7 +39,16 @@ pub fn table() -> Vec<Entry> {
         get( "/connectors/{connector}/compare",        Role(Viewer),        run_compare::show),
         get( "/connectors/{connector}/holds",          Role(Viewer),        holds::list),
         post("/connectors/{connector}/holds",          Role(Administrator), holds::release),
+        get( "/connectors/{connector}/feeds",          Role(Viewer),        feeds::show),
+        post("/connectors/{connector}/feeds",          Files(Operator),     feeds::send),
+        post("/connectors/{connector}/feeds/start",    Role(Operator),      feeds::start),
+        get( "/connectors/{connector}/feeds/compare",  Role(Viewer),        feed_compare::show),
+        get( "/connectors/{connector}/feeds/{feed}/tables/{table}",
+                                                       Role(Viewer),        feeds::download),
+        get( "/connectors/{connector}/received/{table}", Role(Viewer),      feeds::received),
         get( "/connectors/{connector}/results",        Role(Viewer),        job_results::show),
+
+        get( "/feeds",                                 Role(Viewer),        batch_files::list),
 
         get( "/runs",                                  Role(Viewer),        job_execution::list),
         get( "/runs/{run}",                            Role(Viewer),        run::show),
@@ -77,6 +87,10 @@ pub fn table() -> Vec<Entry> {
         post("/accounts",                              Role(Administrator), accounts::add),
         post("/accounts/{account}",                    Role(Administrator), accounts::change),
 
+        get( "/tokens",                                Role(Administrator), tokens::list),
+        post("/tokens",                                Role(Administrator), tokens::create),
+        post("/tokens/{token}",                        Role(Administrator), tokens::revoke),
+
         get( "/deliveries",                            Role(Viewer),        deliveries::list),
         post("/deliveries/test",                       Role(Administrator), deliveries::test),
         post("/deliveries/{delivery}/retry",           Role(Operator),      deliveries::retry),
@@ -95,6 +109,42 @@ pub fn table() -> Vec<Entry> {
         get( "/readyz",                                Everyone,            probes::ready),
         get( "/metrics",                               Everyone,            probes::metrics),
         get( "/static/{file}",                         Everyone,            assets::file),
+    ].into_iter().chain(api()).collect()
+}
+
+/// Those for programs: below `/api/v1`, each with the scopes of which a token needs one.
+#[rustfmt::skip]
+fn api() -> Vec<Entry> {
+    use api::{changes, connectors, decisions, feeds, files, openapi, problems, runs};
+    vec![
+        get(  "/api/openapi.json",                              Everyone,                openapi::show),
+
+        get(  "/api/v1/connectors",                             Token(&[Read]),          connectors::list),
+        get(  "/api/v1/connectors/{connector}",                 Token(&[Read]),          connectors::show),
+        put(  "/api/v1/connectors/{connector}",                 Token(&[Configure]),     connectors::put),
+        get(  "/api/v1/connectors/{connector}/document",        Token(&[Read, Configure]), connectors::document),
+        post( "/api/v1/connectors/{connector}/runs",            Token(&[Run]),           runs::start),
+
+        get(  "/api/v1/connectors/{connector}/feed",            Token(&[Read, Upload]),  feeds::waiting),
+        post( "/api/v1/connectors/{connector}/feed",            Token(&[Upload]),        feeds::start),
+        get(  "/api/v1/connectors/{connector}/tables/{table}/file", Token(&[Read]),      files::get),
+        head( "/api/v1/connectors/{connector}/tables/{table}/file", Token(&[Upload]),    files::head),
+        put(  "/api/v1/connectors/{connector}/tables/{table}/file", Token(&[Upload]),    files::put),
+        patch("/api/v1/connectors/{connector}/tables/{table}/file", Token(&[Upload]),    files::patch),
+        get(  "/api/v1/connectors/{connector}/feeds",           Token(&[Read]),          feeds::list),
+        get(  "/api/v1/connectors/{connector}/feeds/{feed}/tables/{table}",
+                                                                Token(&[Read]),          feeds::table),
+
+        get(  "/api/v1/runs",                                   Token(&[Read]),          runs::list),
+        get(  "/api/v1/runs/{run}",                             Token(&[Read]),          runs::show),
+        get(  "/api/v1/runs/{run}/changes",                     Token(&[Read]),          changes::list),
+        get(  "/api/v1/runs/{run}/problems",                    Token(&[Read]),          problems::list),
+        get(  "/api/v1/runs/{run}/log",                         Token(&[Read]),          runs::log),
+        post( "/api/v1/runs/{run}/resume",                      Token(&[Decide]),        decisions::resume),
+        post( "/api/v1/runs/{run}/discard",                     Token(&[Decide]),        decisions::discard),
+        post( "/api/v1/runs/{run}/cancel",                      Token(&[Run]),           decisions::cancel),
+        post( "/api/v1/runs/{run}/retry",                       Token(&[Run]),           decisions::retry),
+        post( "/api/v1/runs/{run}/revert",                      Token(&[Decide]),        decisions::revert),
     ]
 }
 
@@ -123,7 +173,7 @@ where
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    Entry { method: Method::GET, path, access, route: web::get().to(handler) }
+    entry(Method::GET, path, access, handler)
 }
 
 fn post<F, Args>(path: &'static str, access: Access, handler: F) -> Entry
@@ -132,5 +182,41 @@ where
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    Entry { method: Method::POST, path, access, route: web::post().to(handler) }
+    entry(Method::POST, path, access, handler)
+}
+
+fn put<F, Args>(path: &'static str, access: Access, handler: F) -> Entry
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    entry(Method::PUT, path, access, handler)
+}
+
+fn patch<F, Args>(path: &'static str, access: Access, handler: F) -> Entry
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    entry(Method::PATCH, path, access, handler)
+}
+
+fn head<F, Args>(path: &'static str, access: Access, handler: F) -> Entry
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    entry(Method::HEAD, path, access, handler)
+}
+
+fn entry<F, Args>(method: Method, path: &'static str, access: Access, handler: F) -> Entry
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    Entry { route: web::method(method.clone()).to(handler), method, path, access }
 }

@@ -7,4 +7,5 @@ mod doctor;
 mod frame;
 mod runs;
 mod settings;
+mod token;
 mod user;

@@ -3,6 +3,7 @@
 // A test that meets an error has failed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod api;
 mod cli;
 mod connectors {
     mod conformance;

@@ -3,11 +3,13 @@
 mod access;
 mod decision;
 mod every_page;
+mod feeds;
 mod groups;
 mod notifications;
 mod people;
 mod resources;
 mod sign_in;
 mod time;
+mod tokens;
 mod users;
 mod without;

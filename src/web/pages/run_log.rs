@@ -2,7 +2,7 @@
 //! `event: sentence`, streamed, so that memory does not grow with the run.
 
 use super::run::find;
-use crate::model::run::RunId;
+use crate::model::run::{Run, RunId};
 use crate::model::{run_events, run_log};
 use crate::web::error::WebError;
 use crate::web::visitor::Visitor;
@@ -21,6 +21,12 @@ const PIECE: usize = 64 * 1024;
 pub async fn download(context: Data<WebContext>, _: Visitor, id: Path<i32>) -> Result<HttpResponse, WebError> {
     let id = RunId(*id);
     let run = context.db(move |conn| find(conn, id)).await?;
+    Ok(text(context, run))
+}
+
+/// The log of a run as an answer.
+pub fn text(context: Data<WebContext>, run: Run) -> HttpResponse {
+    let id = run.id;
     let (sender, receiver) = channel(2);
     let pieces = ReceiverStream::new(receiver);
     actix_web::rt::spawn(async move {
@@ -39,7 +45,7 @@ pub async fn download(context: Data<WebContext>, _: Visitor, id: Path<i32>) -> R
             let _ = gone.send(Err(std::io::Error::other("the log could not be read to its end"))).await;
         }
     });
-    Ok(csv::attachment(&format!("run-{id}-log.txt"), "text/plain; charset=utf-8").streaming(pieces))
+    csv::attachment(&format!("run-{id}-log.txt"), "text/plain; charset=utf-8").streaming(pieces)
 }
 
 fn tasks(conn: &mut PgConnection, id: RunId, text: &mut Text) -> Result<(), WebError> {

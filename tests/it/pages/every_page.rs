@@ -1,5 +1,6 @@
 //! Every page with something on it: in order at 320 and 1440 px, light and dark, with a picture of each.
 
+use crate::support::api::{PEOPLE, campus};
 use crate::support::browser::Look;
 use crate::support::program::{Program, examples};
 use crate::support::site::Site;
@@ -22,6 +23,12 @@ fn organization() -> Program {
         .unwrap();
     program.run(&["run", "hr", "--wait"]).exited(3);
     program.run(&["deactivate", "directory"]).succeeded();
+
+    program.run_with_stdin(&["apply", "-"], &campus(false)).succeeded();
+    std::fs::write(program.folder.path().join("cards.csv"), PEOPLE).unwrap();
+    program.run(&["upload", "campus", "people=cards.csv"]).succeeded();
+    program.run(&["token", "create", "hr feed", "--scope", "upload,configure", "--connector", "hr"]).succeeded();
+    program.run(&["token", "create", "reports", "--scope", "read", "--expires", "2999-12-31"]).succeeded();
     program
 }
 
@@ -62,6 +69,11 @@ async fn every_page_is_in_order() {
         ("revert", "/runs/1/revert"),
         ("revert-refused", "/runs/2/revert"),
         ("resources", "/resources/hr/hr_person"),
+        ("batch-files", "/feeds"),
+        ("feeds", "/connectors/hr/feeds"),
+        ("feeds-upload", "/connectors/campus/feeds"),
+        ("feed-compare", "/connectors/hr/feeds/compare?one=1&other=2"),
+        ("tokens", "/tokens"),
         ("users", "/users"),
         ("users-found", "/users?q=GARCIA"),
         ("groups", "/groups"),

@@ -1,6 +1,7 @@
 //! What tests are built with.
 
 pub mod active_directory;
+pub mod api;
 pub mod browser;
 pub mod changing;
 pub mod changing_domain;

@@ -22,10 +22,14 @@ pub struct Site {
 impl Site {
     /// Starts `muster serve` and waits until it answers.
     pub fn start(program: Program) -> Self {
+        Self::start_as(program, &["serve"])
+    }
+
+    /// The same in another role.
+    pub fn start_as(program: Program, command: &[&str]) -> Self {
         super::provide_tls();
         let listen = format!("127.0.0.1:{}", free_port());
-        let mut server =
-            program.command(&["serve"]).env("MUSTER_LISTEN", &listen).stdin(Stdio::null()).spawn().unwrap();
+        let mut server = program.command(command).env("MUSTER_LISTEN", &listen).stdin(Stdio::null()).spawn().unwrap();
         let address = format!("http://{listen}");
         let mut messages = BufReader::new(server.stderr.take().unwrap()).lines();
         let mut heard = Vec::new();
@@ -39,6 +43,14 @@ impl Site {
         // What it says from now on must not fill the pipe.
         std::thread::spawn(move || messages.for_each(drop));
         Self { program, address, welcome, server: Some(server) }
+    }
+
+    /// The most memory that the server has had, in bytes.
+    pub fn most_memory(&self) -> u64 {
+        let server = self.server.as_ref().expect("it runs");
+        let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
+        let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        most.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
     /// Ends the server; what it worked with stays.
