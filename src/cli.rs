@@ -25,6 +25,7 @@ mod input;
 mod logging;
 mod migrate;
 mod output;
+mod propose;
 mod resume;
 mod revert;
 mod run;
@@ -69,6 +70,8 @@ enum Command {
     Diff(diff::Args),
     /// Write the stored documents to stdout.
     Export(export::Args),
+    /// Guess a connector's document from files: types, keys, associations, each with its evidence.
+    Propose(propose::Args),
     /// Start a run of a connector.
     Run(run::Args),
     /// List the newest runs.
@@ -115,6 +118,7 @@ impl Command {
             Self::Apply(args) => apply::run(context, args),
             Self::Diff(args) => diff::run(context, args),
             Self::Export(args) => export::run(context, args),
+            Self::Propose(args) => propose::run(context, args),
             Self::Serve(args) => serve::run(context, args),
             Self::Demo(args) => demo::run(context, args),
             Self::Run(args) => run::run(context, args),

@@ -52,5 +52,6 @@ pub mod run_report;
 pub mod session;
 pub mod settings;
 pub mod snapshot;
+pub mod source_schema;
 pub mod task;
 pub mod upload;

@@ -6,6 +6,7 @@
 
 mod decoding;
 mod delta;
+mod discover;
 mod fault;
 mod json;
 mod named;
@@ -27,7 +28,7 @@ use crate::model::property::VALUE_SEPARATOR;
 use crate::store::Sealed;
 use rows::{Opened, Rows};
 use serde_json::Value;
-use settings::{ConnectionSettings, TableSettings};
+use settings::{ConnectionSettings, Format, TableSettings};
 
 /// The kind itself.
 pub struct Files;
@@ -107,6 +108,16 @@ impl ConnectionKind for Files {
         let is_same = source.is(bytes, sealed)?;
         source.confirm()?;
         Ok(is_same)
+    }
+
+    fn columns_are_mapped(&self, table: &TableDefinition) -> bool {
+        TableSettings::of(table).is_ok_and(|settings| {
+            settings.columns.is_empty() && matches!(settings.format(), Format::Json | Format::Xml)
+        })
+    }
+
+    fn discover(&self, connection: &ConnectionRequest) -> Result<Vec<TableDefinition>, ConnectionError> {
+        discover::tables(connection)
     }
 
     fn tells_changes(&self, _: &ConnectionDefinition, table: &TableDefinition) -> bool {

@@ -7,6 +7,8 @@ use std::fmt::Write;
 pub const HOME: &str = "/";
 /// All connectors.
 pub const CONNECTORS: &str = "/connectors";
+/// A connector that is not there yet. Not below the others, where one may be called so.
+pub const NEW_CONNECTOR: &str = "/new-connector";
 /// The runs of all connectors: job execution.
 pub const RUNS: &str = "/runs";
 /// All users.
@@ -41,6 +43,16 @@ pub fn connector(name: &str) -> String {
 /// Something of a connector: `results`, `runs`, `check`, `activity`, `configuration.toml`.
 pub fn of_connector(name: &str, part: &str) -> String {
     format!("/connectors/{}/{part}", segment(name))
+}
+
+/// The mapping of an entity type.
+pub fn mapping(connector: &str, entity_type: &str) -> String {
+    format!("/connectors/{}/mapping/{}", segment(connector), segment(entity_type))
+}
+
+/// Where an expression is tried on rows of an entity type.
+pub fn try_expression(connector: &str, entity_type: &str) -> String {
+    format!("{}/try", mapping(connector, entity_type))
 }
 
 /// A run.

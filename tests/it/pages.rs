@@ -2,11 +2,15 @@
 
 mod access;
 mod decision;
+mod edit;
 mod every_page;
 mod groups;
+mod mapping;
+mod new_connector;
 mod notifications;
 mod people;
 mod resources;
+mod schema;
 mod sign_in;
 mod time;
 mod users;

@@ -14,6 +14,7 @@ mod likely_causes;
 mod newcomers;
 mod nightly;
 mod proof;
+mod proposal;
 mod replay;
 mod revert;
 mod several_sources;
