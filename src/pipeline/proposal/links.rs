@@ -83,6 +83,14 @@ pub(super) fn of(observed: &Observed, keys: &[Key]) -> Vec<Link> {
             }
         }
     }
+    // A name beside a key that leads to the same table says nothing more.
+    let by_key: Vec<(usize, Vec<usize>)> =
+        links.iter().filter(|link| link.matches.is_none()).map(|link| (link.from, link.to.clone())).collect();
+    links.retain(|link| {
+        link.matches.is_none()
+            || !link.cardinality.is_single_valued()
+            || !by_key.contains(&(link.from, link.to.clone()))
+    });
     links
 }
 

@@ -342,12 +342,7 @@ fn profile_fields<'a>(
     found
 }
 
-/// `row.Name`, or `row["Given Name"]`.
+/// `row["Given Name"]`.
 fn column_in_cel(name: &str) -> String {
-    let is_plain = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    match is_plain {
-        true => format!("row[\"{name}\"]"),
-        false => format!("row[\"{}\"]", name.replace('\\', "\\\\").replace('"', "\\\"")),
-    }
+    format!("row[\"{}\"]", name.replace('\\', "\\\\").replace('"', "\\\""))
 }

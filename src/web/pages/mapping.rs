@@ -12,7 +12,7 @@ use crate::model::session::Flash;
 use crate::pipeline::mapping::Mapper;
 use crate::pipeline::samples::{self, Samples, SamplesError};
 use crate::pipeline::{Context, export};
-use crate::values::expression::{Evaluated, Expression, Header, Row};
+use crate::values::expression::{Columns, Evaluated, Expression, Header, Row};
 use crate::values::text::shorten;
 use crate::web::diff;
 use crate::web::error::WebError;
@@ -22,6 +22,7 @@ use crate::web::{WebContext, links};
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Form, Path};
 use askama::Template;
+use csv::StringRecord;
 use diesel::pg::PgConnection;
 use serde::Deserialize;
 
@@ -262,15 +263,12 @@ fn properties(
         rows.iter().take(SHOWN_ROWS).filter_map(|row| Some((row, mapper.as_ref()?.each(row)))).collect();
     let view = |(at, property): (usize, &PropertyDefinition)| {
         let samples = mapped.iter().filter_map(|(row, values)| {
-            let before = property.column.as_ref().and_then(|column| {
-                let at = samples?.columns.iter().position(|known| known == column)?;
-                row.get(at)
-            });
+            let before = before(property, samples?, row);
             let (after, is_problem) = match values.get(at)? {
                 Ok(value) => (diff::text(value), false),
                 Err(problem) => (problem.message.clone(), true),
             };
-            Some(Sample { before: before.map(shown).unwrap_or_default(), after, is_problem })
+            Some(Sample { before, after, is_problem })
         });
         let marks = [
             (property.key, "key"),
@@ -299,6 +297,20 @@ fn properties(
     (entity_type.properties.iter().enumerate().map(view).collect(), faults)
 }
 
+/// What a property is made from: the text of its column, or of the columns that its expression reads.
+fn before(property: &PropertyDefinition, samples: &Samples, row: &StringRecord) -> String {
+    let text = |column: &String| {
+        let at = samples.columns.iter().position(|known| known == column)?;
+        row.get(at).map(shown).filter(|text| !text.is_empty())
+    };
+    let compiled = property.expression.as_deref().and_then(|expression| Expression::compile(expression).ok());
+    match (&property.column, compiled.as_ref().map(Expression::columns)) {
+        (Some(column), _) => text(column).unwrap_or_default(),
+        (None, Some(Columns::Named(names))) => names.iter().filter_map(text).collect::<Vec<_>>().join(" · "),
+        _ => String::new(),
+    }
+}
+
 /// The same engine and the same bounds as in a run: no input, no output, no loops, so many rows.
 fn attempted(expression: &str, samples: Option<&Samples>) -> Tried {
     let compiled = match Expression::compile(expression) {
@@ -314,10 +326,10 @@ fn attempted(expression: &str, samples: Option<&Samples>) -> Tried {
     let rows = samples.rows.iter().take(TRIED_ROWS).map(|record| {
         let row = Row::new(&header, record);
         let before = match compiled.columns() {
-            crate::values::expression::Columns::Named(names) => {
+            Columns::Named(names) => {
                 names.iter().map(|name| shown(row.text(name).unwrap_or_default())).collect::<Vec<_>>().join(" · ")
             }
-            crate::values::expression::Columns::All => String::new(),
+            Columns::All => String::new(),
         };
         let (after, is_problem) = match compiled.evaluate(&row) {
             Ok(Evaluated::List(items)) => {

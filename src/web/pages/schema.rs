@@ -40,6 +40,8 @@ struct TableView {
     by: String,
     changed: Option<When>,
     columns: Vec<ColumnView>,
+    /// How many of them are there.
+    there: usize,
     samples: usize,
     note: Option<&'static str>,
 }
@@ -151,6 +153,7 @@ fn view(
             by: String::new(),
             changed: None,
             columns: Vec::new(),
+            there: 0,
             samples: 0,
             note: Some(note),
         };
@@ -193,6 +196,7 @@ fn view(
         by: known.refreshed_by.clone(),
         changed: known.before.as_ref().map(|(_, at)| When::new(*at, layout.now)),
         columns: needed.chain(there).chain(gone).collect(),
+        there: known.columns.len(),
         samples: samples.len(),
         note: None,
     }

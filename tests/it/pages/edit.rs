@@ -35,7 +35,7 @@ async fn an_edit_is_checked_saved_as_a_draft_looked_at_and_reloaded() {
     write(&browser, "represents = \"users\"", "represents = \"user\"").await;
     write(&browser, "volume_percentage = 10", "volume_percentag = 10").await;
     browser.click("Save as draft").await;
-    browser.shows("2 things are wrong").await;
+    browser.shows("3 things are wrong").await;
     browser.shows("volume_percentag = 10").await;
     browser.shows("did you mean \"volume_percentage\"?").await;
     in_order(&browser, "edit-wrong").await;

@@ -43,7 +43,8 @@ fn users_and_nested_groups_of_a_directory_are_proposed_and_read() {
     }
     program.run_with_stdin(&["apply", "-"], document).succeeded();
     let run = program.run(&["run", "directory", "--wait", "--json"]).exited(3).json().remove(0);
-    assert_eq!(run["problems"], json!({}), "{document}\n{run:#}");
+    let problems = run["problems"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum::<u64>();
+    assert_eq!(problems, 0, "{document}\n{run:#}");
     assert_eq!(run["persons"]["created"], 2_000, "{run:#}");
     let members = &run["associations"][0];
     assert!(members["inserted"].as_u64().unwrap() > 1_600, "{run:#}");
