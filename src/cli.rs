@@ -26,6 +26,7 @@ mod input;
 mod logging;
 mod migrate;
 mod output;
+mod propose;
 mod resume;
 mod revert;
 mod run;
@@ -73,6 +74,8 @@ enum Command {
     Export(export::Args),
     /// Make documents of the configuration of other systems.
     Import(import::Args),
+    /// Guess a connector's document from files: types, keys, associations, each with its evidence.
+    Propose(propose::Args),
     /// Start a run of a connector.
     Run(run::Args),
     /// List the newest runs.
@@ -122,6 +125,7 @@ impl Command {
             Self::Diff(args) => diff::run(context, args),
             Self::Export(args) => export::run(context, args),
             Self::Import(args) => import::run(context, args),
+            Self::Propose(args) => propose::run(context, args),
             Self::Serve(args) => serve::run(context, args),
             Self::Demo(args) => demo::run(context, args),
             Self::Run(args) => run::run(context, args),

@@ -13,6 +13,7 @@ pub mod sql;
 mod tls;
 
 pub use crate::model::extraction::SourceEnd;
+pub use crate::model::source_schema::ColumnSchema;
 
 use crate::model::connection::{ConnectionDefinition, SourceTable, TableDefinition};
 use crate::model::connector::ConnectorDefinition;
@@ -79,6 +80,18 @@ pub trait ConnectionKind: Sync {
     /// expected is not there. Read without waiting: it is asked every few seconds.
     fn arrival(&self, _connection: &ConnectionDefinition) -> Result<Option<Arrival>, ConnectionError> {
         Ok(None)
+    }
+
+    /// Whether a table's columns are those that the document maps, because its source has no header of its own: one that
+    /// no record has is then empty, not missing.
+    fn columns_are_mapped(&self, _table: &TableDefinition) -> bool {
+        false
+    }
+
+    /// The tables that could be read with the connection's settings alone, for who writes a document: found by looking.
+    /// A kind that can't look around finds none.
+    fn discover(&self, _connection: &ConnectionRequest) -> Result<Vec<TableDefinition>, ConnectionError> {
+        Ok(Vec::new())
     }
 
     /// Whether a table can tell what changed since a cursor, going by its settings alone.
@@ -304,17 +317,6 @@ pub struct TableSchema {
     pub columns: Vec<ColumnSchema>,
     /// At most three rows, as text.
     pub samples: Vec<Vec<String>>,
-}
-
-/// A column of a table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ColumnSchema {
-    /// Its name.
-    pub name: String,
-    /// What the system says it is, where it says so (an LDAP syntax, an SQL type).
-    pub native_type: Option<String>,
-    /// Whether a row may hold several values.
-    pub multivalued: bool,
 }
 
 /// Why a connection could not be read: what, where, and what to do. Nothing of a secret stands in it.

@@ -7,6 +7,7 @@
 mod association;
 mod connection;
 mod connector;
+pub mod edit;
 mod entity_type;
 mod error;
 pub mod haplo;

@@ -54,6 +54,7 @@ pub mod run_report;
 pub mod session;
 pub mod settings;
 pub mod snapshot;
+pub mod source_schema;
 pub mod task;
 pub mod token;
 pub mod upload;

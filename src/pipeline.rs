@@ -15,8 +15,11 @@ pub mod people;
 pub mod prepare;
 pub mod progress;
 pub mod proof;
+pub mod proposal;
 pub mod provenance;
 pub mod revert;
+pub mod samples;
+pub mod source_columns;
 pub mod synchronize;
 pub mod upload;
 

@@ -606,6 +606,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    source_schemas (connector_id, source_table) {
+        connector_id -> Int4,
+        source_table -> Text,
+        found -> Jsonb,
+        refreshed_at -> Timestamptz,
+        refreshed_by -> Text,
+        before -> Nullable<Jsonb>,
+        changed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     tasks (run_id, stage) {
         run_id -> Int4,
         stage -> Text,
@@ -690,6 +702,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     settings_versions,
     sign_in_failures,
     snapshots,
+    source_schemas,
     tasks,
     tokens,
     uploads,

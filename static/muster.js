@@ -98,6 +98,32 @@ function filterAsYouType() {
   }
 }
 
+// The beginning of a chosen or dropped file goes into the form as text. What is not UTF-8 is taken for windows-1252.
+function dropping() {
+  const form = document.querySelector("[data-drop]");
+  if (!form) return;
+  const chosen = form.querySelector("input[type=file]"), said = form.querySelector("[data-drop-said]");
+  const most = 1e6;
+  const take = async (file) => {
+    if (!file) return;
+    const bytes = new Uint8Array(await file.slice(0, most).arrayBuffer());
+    const cut = file.size > most;
+    let text, encoding = "";
+    try { text = new TextDecoder("utf-8", { fatal: true }).decode(bytes, { stream: cut }); } catch {
+      [text, encoding] = [new TextDecoder("windows-1252").decode(bytes), "windows-1252"];
+    }
+    if (cut) text = text.slice(0, text.lastIndexOf("\n") + 1);
+    form.elements.content.value = text;
+    form.elements.file_name.value = file.name;
+    form.elements.encoding.value = encoding;
+    if (!form.elements.name.value) form.elements.name.value = file.name.replace(/\.[^.]*$/, "");
+    said.textContent = file.name + (cut ? ": its first megabyte was taken." : " was taken.");
+  };
+  chosen.addEventListener("change", () => take(chosen.files[0]));
+  document.addEventListener("dragover", (event) => event.preventDefault());
+  document.addEventListener("drop", (event) => { event.preventDefault(); take(event.dataTransfer.files[0]); });
+}
+
 function copying() {
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
@@ -148,4 +174,5 @@ setInterval(freshen, 30000);
 live();
 filterAsYouType();
 copying();
+dropping();
 shortcuts();

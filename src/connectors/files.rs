@@ -7,6 +7,7 @@
 mod arrival;
 mod decoding;
 mod delta;
+mod discover;
 mod fault;
 mod json;
 mod json_lines;
@@ -33,7 +34,7 @@ use crate::model::property::VALUE_SEPARATOR;
 use crate::store::Sealed;
 use rows::{Opened, Rows};
 use serde_json::Value;
-use settings::{ConnectionSettings, TableSettings};
+use settings::{ConnectionSettings, Format, TableSettings};
 
 /// The kind itself.
 pub struct Files;
@@ -121,6 +122,17 @@ impl ConnectionKind for Files {
 
     fn arrival(&self, connection: &ConnectionDefinition) -> Result<Option<Arrival>, ConnectionError> {
         arrival::look(connection)
+    }
+
+    fn columns_are_mapped(&self, table: &TableDefinition) -> bool {
+        TableSettings::of(table).is_ok_and(|settings| {
+            settings.columns.is_empty()
+                && matches!(settings.format(), Format::Json | Format::Ndjson | Format::Ldif | Format::Xml)
+        })
+    }
+
+    fn discover(&self, connection: &ConnectionRequest) -> Result<Vec<TableDefinition>, ConnectionError> {
+        discover::tables(connection)
     }
 
     fn tells_changes(&self, _: &ConnectionDefinition, table: &TableDefinition) -> bool {

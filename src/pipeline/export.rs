@@ -7,25 +7,30 @@
 mod child;
 mod feed;
 mod message;
+mod observing;
 mod past;
 mod process;
 mod profiler;
 mod request;
 mod secrets;
 mod sources;
+mod survey;
 mod tables;
 mod writer;
 
 pub use child::serve;
-pub use request::requests;
+pub use request::{readers, requests};
+pub use survey::{request_of, survey};
 pub(super) use writer::TableWriter;
 
 use super::index::Readers;
 use super::progress::Progress;
+use super::proposal::facts::Observed;
 use super::{Context, TaskError};
 use crate::connectors::{ConnectionError, ConnectionRequest, Cursors, Finding, TableSchema};
 use crate::document;
 use crate::model::claim::{self, Claim, Ending};
+use crate::model::connection::TableDefinition;
 use crate::model::connector::{ConnectorDefinition, ConnectorId};
 use crate::model::extraction::{self, ExtractionFile, ExtractionId, NewExtraction};
 use crate::model::run::{self, Mode, Run, RunId};
@@ -139,6 +144,22 @@ pub fn check(program: &Path, request: &ConnectionRequest) -> Result<Vec<Finding>
 pub fn tables(program: &Path, request: &ConnectionRequest) -> Result<Vec<TableSchema>, ConnectionError> {
     match look(program, request, Operation::Tables)? {
         Answer::Tables(tables) => Ok(tables),
+        other => Err(process::unexpected(&other)),
+    }
+}
+
+/// The tables that a connection could read, found by looking; in a child process, within a minute.
+pub fn discover(program: &Path, request: &ConnectionRequest) -> Result<Vec<TableDefinition>, ConnectionError> {
+    match look(program, request, Operation::Discover)? {
+        Answer::Discovered(tables) => Ok(tables),
+        other => Err(process::unexpected(&other)),
+    }
+}
+
+/// What the columns of a connection's tables are like, by so many rows of each; in a child process, within a minute.
+pub fn observe(program: &Path, request: &ConnectionRequest, rows: u64) -> Result<Observed, ConnectionError> {
+    match look(program, request, Operation::Observe { rows })? {
+        Answer::Observed(observed) => Ok(observed),
         other => Err(process::unexpected(&other)),
     }
 }

@@ -238,6 +238,12 @@ impl Mapper {
         if problems.is_empty() { Ok(record) } else { Err(problems) }
     }
 
+    /// Each property of the row, or what is wrong with it: for who looks at a mapping.
+    pub fn each(&self, row: &StringRecord) -> Vec<Result<serde_json::Value, RowProblem>> {
+        let with_header = Row::new(&self.header, row);
+        self.properties.iter().map(|property| property.value(&with_header, row, &mut Vec::new())).collect()
+    }
+
     /// The properties of which the row gives all columns, and which those are; or all that is wrong. The others are null
     /// in the record.
     pub fn part(

@@ -6,6 +6,8 @@ use super::error::WebError;
 use super::links;
 use crate::jobs::health::{self, Condition};
 use crate::model::connector::Connector;
+use crate::model::source_schema::{self, SourceSchema};
+use crate::pipeline::source_columns;
 use chrono::{DateTime, Utc};
 use diesel::pg::PgConnection;
 
@@ -33,6 +35,8 @@ pub struct ConnectorLine {
     pub next: Option<(When, String)>,
     /// Its last runs.
     pub strip: Strip,
+    /// Mapped columns that the source no longer has, each in a sentence.
+    pub vanished: Vec<String>,
 }
 
 /// The last run of a connector.
@@ -71,17 +75,28 @@ fn reason(health: Health, connector: &str) -> Option<(String, String)> {
 
 /// All connectors with their health.
 pub fn lines(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<ConnectorLine>, WebError> {
-    Ok(health::of_all(conn, now)?.into_iter().map(|condition| line(condition, now)).collect())
+    let schemas = source_schema::all(conn)?;
+    Ok(health::of_all(conn, now)?.into_iter().map(|condition| line(condition, &schemas, now)).collect())
 }
 
-fn line(condition: Condition, now: DateTime<Utc>) -> ConnectorLine {
+fn line(condition: Condition, schemas: &[SourceSchema], now: DateTime<Utc>) -> ConnectorLine {
     let Condition { connector, definition, schedules, applied, runs, health } = condition;
     let next =
         schedules.iter().filter(|_| connector.active).filter_map(|one| Some((one.next(now)?, one))).min_by_key(|n| n.0);
     let mut kinds: Vec<&str> =
         definition.iter().flat_map(|definition| &definition.connections).map(|one| one.kind.as_str()).collect();
     kinds.dedup();
+    let own: Vec<SourceSchema> = schemas.iter().filter(|schema| schema.connector_id == connector.id).cloned().collect();
+    let vanished = definition.iter().flat_map(|definition| source_columns::vanished(definition, &own));
+    let vanished = vanished.map(|one| {
+        let like_it = match one.like_it.first() {
+            Some(like_it) => format!("; is it {like_it} now?"),
+            None => String::new(),
+        };
+        format!("Column {} of {} is gone ({} reads it){like_it}", one.column, one.source, one.read_by.join(", "))
+    });
     ConnectorLine {
+        vanished: vanished.collect(),
         href: links::connector(&connector.name),
         kinds: kinds.join(", "),
         health,

@@ -8,6 +8,8 @@ use std::fmt::Write;
 pub const HOME: &str = "/";
 /// All connectors.
 pub const CONNECTORS: &str = "/connectors";
+/// A connector that is not there yet. Not below the others, where one may be called so.
+pub const NEW_CONNECTOR: &str = "/new-connector";
 /// The runs of all connectors: job execution.
 pub const RUNS: &str = "/runs";
 /// All users.
@@ -56,6 +58,16 @@ pub fn feed_table(connector: &str, feed: &ExtractionId, table: &str) -> String {
 /// A file that was received and waits for its feed, to be saved.
 pub fn received(connector: &str, table: &str) -> String {
     format!("/connectors/{}/received/{}", segment(connector), segment(table))
+}
+
+/// The mapping of an entity type.
+pub fn mapping(connector: &str, entity_type: &str) -> String {
+    format!("/connectors/{}/mapping/{}", segment(connector), segment(entity_type))
+}
+
+/// Where an expression is tried on rows of an entity type.
+pub fn try_expression(connector: &str, entity_type: &str) -> String {
+    format!("{}/try", mapping(connector, entity_type))
 }
 
 /// A run.

@@ -5,6 +5,7 @@ mod configuration;
 mod demo;
 mod doctor;
 mod frame;
+mod propose;
 mod runs;
 mod settings;
 mod token;

@@ -2,12 +2,16 @@
 
 mod access;
 mod decision;
+mod edit;
 mod every_page;
 mod feeds;
 mod groups;
+mod mapping;
+mod new_connector;
 mod notifications;
 mod people;
 mod resources;
+mod schema;
 mod sign_in;
 mod time;
 mod tokens;

@@ -17,6 +17,7 @@ mod likely_causes;
 mod newcomers;
 mod nightly;
 mod proof;
+mod proposal;
 mod replay;
 mod rest_example;
 mod revert;

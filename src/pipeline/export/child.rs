@@ -1,6 +1,7 @@
 //! The child process: reads one connection, and nothing else.
 
 use super::message::{Answer, Limits, Message, News, Operation, Task};
+use super::observing;
 use super::tables::{self, Before};
 use crate::connectors::{self, ConnectionError};
 use crate::store::{Store, StoreLocation};
@@ -76,6 +77,8 @@ fn perform(task: Task, output: &mut (impl Write + Send)) -> Result<Answer, Conne
     match task.operation {
         Operation::Check => kind.check(request).map(Answer::Findings),
         Operation::Tables => kind.tables(request).map(Answer::Tables),
+        Operation::Discover => kind.discover(request).map(Answer::Discovered),
+        Operation::Observe { rows } => observing::observe(kind, request, rows).map(Answer::Observed),
         Operation::Export { store, prefix, readers, known } => {
             let store = open(&store)?;
             let told = Mutex::new((Instant::now(), output));

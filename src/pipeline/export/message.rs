@@ -2,8 +2,10 @@
 
 use super::past::Past;
 use crate::connectors::{ConnectionError, ConnectionRequest, Cursors, Finding, TableSchema};
+use crate::model::connection::TableDefinition;
 use crate::model::extraction::{ExtractionFile, SourceSeal};
 use crate::pipeline::index::Readers;
+use crate::pipeline::proposal::facts::Observed;
 use crate::store::StoreLocation;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -30,6 +32,12 @@ impl Task {
 pub(super) enum Operation {
     Check,
     Tables,
+    /// Which tables there could be.
+    Discover,
+    /// What the columns are like, by so many rows of each table.
+    Observe {
+        rows: u64,
+    },
     /// Write all tables to the store, each an object whose name begins with `prefix`.
     Export {
         store: StoreLocation,
@@ -101,6 +109,8 @@ pub(super) struct News {
 pub(super) enum Answer {
     Findings(Vec<Finding>),
     Tables(Vec<TableSchema>),
+    Discovered(Vec<TableDefinition>),
+    Observed(Observed),
     Exported {
         files: Vec<ExtractionFile>,
         /// Tables whose source is still what it was: what was written of them last time holds.

@@ -45,25 +45,38 @@ pub fn requests(
 
 /// The columns of a table that entity types and associations name, in the order of the document.
 fn mapped_columns(definition: &ConnectorDefinition, source: &SourceTable) -> Vec<String> {
-    let mut columns = Vec::new();
-    let mut add = |column: &str| {
-        if !columns.iter().any(|known| known == column) {
-            columns.push(column.to_owned());
-        }
+    readers(definition, source).into_iter().map(|(column, _)| column).collect()
+}
+
+/// The columns of a table that entity types and associations name, in the order of the document, each with what reads
+/// it.
+pub fn readers(definition: &ConnectorDefinition, source: &SourceTable) -> Vec<(String, Vec<String>)> {
+    let mut columns: Vec<(String, Vec<String>)> = Vec::new();
+    let mut add = |column: &str, reader: String| match columns.iter_mut().find(|(known, _)| known == column) {
+        Some((_, readers)) if readers.contains(&reader) => {}
+        Some((_, readers)) => readers.push(reader),
+        None => columns.push((column.to_owned(), vec![reader])),
     };
     for entity_type in definition.entity_types.iter().filter(|entity_type| entity_type.source == *source) {
+        let name = &entity_type.name;
         for property in &entity_type.properties {
-            property.column.iter().for_each(|column| add(column));
-            property.expression.iter().flat_map(|expression| named_in(expression)).for_each(|column| add(&column));
+            let reader = || format!("{name}.{}", property.name);
+            property.column.iter().for_each(|column| add(column, reader()));
+            let named = property.expression.iter().flat_map(|expression| named_in(expression));
+            named.for_each(|column| add(&column, reader()));
         }
-        entity_type.scope.iter().flat_map(|expression| named_in(expression)).for_each(|column| add(&column));
+        let named = entity_type.scope.iter().flat_map(|expression| named_in(expression));
+        named.for_each(|column| add(&column, format!("{name}, where")));
     }
     for association in &definition.associations {
+        let reader = || format!("association {}", association.name);
         if association.source.as_ref() == Some(source) {
-            [&association.from_column, &association.to_column].into_iter().flatten().for_each(|column| add(column));
+            let columns = [&association.from_column, &association.to_column];
+            columns.into_iter().flatten().for_each(|column| add(column, reader()));
         } else if from_end(definition, association).is_some_and(|entity_type| entity_type.source == *source) {
-            association.column.iter().for_each(|column| add(column));
-            association.expression.iter().flat_map(|expression| named_in(expression)).for_each(|column| add(&column));
+            association.column.iter().for_each(|column| add(column, reader()));
+            let named = association.expression.iter().flat_map(|expression| named_in(expression));
+            named.for_each(|column| add(&column, reader()));
         }
     }
     columns

@@ -237,20 +237,8 @@ pub async fn start(
 /// Checks all connections, in a child process, and tells what was found.
 pub async fn check(context: Data<WebContext>, visitor: Visitor, name: Path<String>) -> Result<HttpResponse, WebError> {
     let (program, data_dir) = (context.work.program.clone(), context.work.data_dir.clone());
-    let (title, back, requests) = context
-        .db(move |conn| {
-            let connector = find(conn, &name)?;
-            let document = configuration::current(conn, &connector)?.document;
-            let back = links::connector(&connector.name);
-            let definition = document::connector(&document).map_err(|errors| WebError::Conflict(errors.to_string()))?;
-            let at = |upload: Upload| {
-                let file = UploadedFile { path: data_dir.join(&upload.path), name: upload.file_name };
-                (upload.source_table, file)
-            };
-            let received = upload::waiting(conn, connector.id)?.into_iter().map(at).collect();
-            Ok((connector.display_name, back, export::requests(&definition, &received)))
-        })
-        .await?;
+    let back = links::connector(&name);
+    let (title, requests) = context.db(move |conn| to_ask(conn, &data_dir, &name)).await?;
     // The connection to the database is given back while the system is asked, which may take a minute.
     let flash =
         actix_web::web::block(move || findings(&title, &program, requests)).await.map_err(|_| WebError::Stopped)?;
@@ -260,6 +248,23 @@ pub async fn check(context: Data<WebContext>, visitor: Visitor, name: Path<Strin
             Ok(Lead::to(&back))
         })
         .await
+}
+
+/// What pages call a connector, and what its connections can be asked with, as runs read them.
+pub fn to_ask(
+    conn: &mut PgConnection,
+    data_dir: &std::path::Path,
+    name: &str,
+) -> Result<(String, Result<Vec<ConnectionRequest>, ConnectionError>), WebError> {
+    let connector = find(conn, name)?;
+    let document = configuration::current(conn, &connector)?.document;
+    let definition = document::connector(&document).map_err(|errors| WebError::Conflict(errors.to_string()))?;
+    let at = |upload: Upload| {
+        let file = UploadedFile { path: data_dir.join(&upload.path), name: upload.file_name };
+        (upload.source_table, file)
+    };
+    let received = upload::waiting(conn, connector.id)?.into_iter().map(at).collect();
+    Ok((connector.display_name, export::requests(&definition, &received)))
 }
 
 fn findings(

@@ -1,10 +1,10 @@
 //! All connectors: how each one is.
 
-use crate::web::WebContext;
 use crate::web::error::WebError;
 use crate::web::health::{self, ConnectorLine};
 use crate::web::page::{Layout, Section};
 use crate::web::visitor::Visitor;
+use crate::web::{WebContext, links};
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use askama::Template;

@@ -43,7 +43,8 @@ pub async fn show(context: Data<WebContext>, visitor: Visitor) -> Result<HttpRes
                 })
                 .collect();
             let on_time = lines.iter().filter(|line| line.health == Health::OnTime).count();
-            let needs = lines.into_iter().filter(|line| line.health.needs_somebody()).collect();
+            let needs =
+                lines.into_iter().filter(|line| line.health.needs_somebody() || !line.vanished.is_empty()).collect();
             let runs = overview::runs(conn, &RunFilter::default(), 12)?;
             let running = runs.iter().filter(|run| is_at_work(run.state)).count();
             Ok(HomePage {
