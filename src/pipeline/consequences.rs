@@ -18,27 +18,24 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 /// Examples that are kept of each.
 const EXAMPLES: u64 = 20;
 
-/// What the change set in the pending schema would do to others; `blocked` are the persons who would be blocked or
-/// removed and have an account here.
-pub fn work_out(
-    connection: &mut PgConnection,
-    plan: &Plan,
-    pending: &Pending,
-    blocked: &[i64],
-) -> Result<Vec<Consequence>, TaskError> {
-    let mut found = Vec::new();
-    found.extend(accounts(connection, blocked)?);
-    if !links_that_go(connection, pending)? {
-        connection.batch_execute("drop table if exists going, coming, leaving")?;
-        return Ok(found);
+/// What the links that the change set in the pending schema takes away would do to others. Asked on a connection of its
+/// own, beside the other questions at the end of a preparation.
+pub fn of_links(plan: &Plan, pending: &Pending) -> Result<Vec<Consequence>, TaskError> {
+    if plan.definition.entity_types.iter().all(|one| one.represents == Represents::Nothing) {
+        return Ok(Vec::new());
     }
-    let world = World::of(connection, plan)?;
-    found.extend(world.groups_emptied(connection)?);
-    found.extend(world.last_group_lost(connection)?);
-    found.extend(world.manager_lost(connection)?);
-    found.extend(world.organizations_emptied(connection)?);
-    connection.batch_execute("drop table if exists going, coming, leaving")?;
-    Ok(found)
+    let mut connection = pending.connect()?;
+    if !links_that_go(&mut connection, pending)? {
+        return Ok(Vec::new());
+    }
+    let world = World::of(&mut connection, plan)?;
+    let found = [
+        world.groups_emptied(&mut connection)?,
+        world.last_group_lost(&mut connection)?,
+        world.manager_lost(&mut connection)?,
+        world.organizations_emptied(&mut connection)?,
+    ];
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// Gathers the links that go (`going`), those that come (`coming`), and the records that go (`leaving`).
@@ -260,7 +257,8 @@ impl World {
 /// What people call a person.
 const PERSON: &str = "coalesce(p.fields ->> 'display_name', p.fields ->> 'user_name', p.fields ->> 'mail')";
 
-fn accounts(connection: &mut PgConnection, blocked: &[i64]) -> Result<Option<Consequence>, TaskError> {
+/// The accounts here of persons who would be blocked or removed.
+pub fn of_accounts(connection: &mut PgConnection, blocked: &[i64]) -> Result<Option<Consequence>, TaskError> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = BigInt)]

@@ -122,22 +122,25 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
     };
     let users = pending_users(&pending, &scopes);
     let left = Left { plan: &plan, store: &context.store, folder: &pending.schema, known };
-    let (struck, left) = std::thread::scope(|threads| {
-        // Beside the questions to the database, which waits for nobody's disk.
+    let (consequences, left) = std::thread::scope(|threads| {
+        // Beside each other: what waits for the disk, and questions to the database that do not need each other's answer.
         let kept: Vec<Kept<'_>> = scopes.iter().map(Kept::of).collect();
         let (figures, digest, marked) = (counters.clone(), frozen.digest.clone(), frozen.marked);
         let saving = threads.spawn(move || left.save(&kept, &figures, digest, marked));
+        let following = threads.spawn(|| consequences::of_links(&plan, &pending));
         let struck = forecast(&mut connection, &plan, &pending, (&users, &reserved), &mut counters, progress)?;
-        let ended = |_| TaskError::failed("snapshot", "the thread that writes it ended unexpectedly");
-        Ok::<_, TaskError>((struck, saving.join().map_err(ended)?))
+        progress.begin("Freezing the change set", 0);
+        freeze::look_up_keys(&mut connection, &pending, &plan.entity_types)?;
+        progress.begin("Looking for consequences", 0);
+        let accounts = consequences::of_accounts(&mut connection, &struck)?;
+        let ended = |what| move |_| TaskError::failed(what, "the thread that works it out ended unexpectedly");
+        let of_links = following.join().map_err(ended("consequences"))??;
+        let consequences: Vec<_> = accounts.into_iter().chain(of_links).collect();
+        Ok::<_, TaskError>((consequences, saving.join().map_err(ended("snapshot"))?))
     })?;
     drop(scopes);
 
     let mut breaches = evaluate(&plan, counters.clone(), frozen.new_rejects);
-    progress.begin("Freezing the change set", 0);
-    freeze::look_up_keys(&mut connection, &pending, &plan.entity_types)?;
-    progress.begin("Looking for consequences", 0);
-    let consequences = consequences::work_out(&mut connection, &plan, &pending, &struck)?;
     withhold::write(&mut connection, &pending.schema, claim.run.0, &withheld, &over)?;
     let mut approved_by = None;
     if let Some(approval) = approval {

@@ -4,9 +4,7 @@ use super::keys::{Entry, flag};
 use super::{Scope, Work};
 use crate::pipeline::TaskError;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Integer, Nullable, Uuid as SqlUuid};
-use std::collections::HashMap;
-use uuid::Uuid;
+use diesel::sql_types::{Array, BigInt};
 
 const BATCH: usize = 5000;
 
@@ -33,16 +31,8 @@ fn withhold(work: &mut Work<'_>, scope: &Scope<'_>, open: u32, column: &str) -> 
     Ok(())
 }
 
+/// Digests that differ from the stored ones, which the first pass has read.
 fn mark(work: &mut Work<'_>, scope: &Scope<'_>) -> Result<(), TaskError> {
-    #[derive(QueryableByName)]
-    struct Stored {
-        #[diesel(sql_type = BigInt)]
-        id: i64,
-        #[diesel(sql_type = Nullable<SqlUuid>)]
-        digest: Option<Uuid>,
-        #[diesel(sql_type = Nullable<SqlUuid>)]
-        links_digest: Option<Uuid>,
-    }
     let owns_pairs = scope.owns_pairs;
     let doubtful = |entry: &&Entry| {
         let own = entry.has(flag::LOOK) && !entry.has(flag::UNKNOWN | flag::OPEN)
@@ -55,35 +45,24 @@ fn mark(work: &mut Work<'_>, scope: &Scope<'_>) -> Result<(), TaskError> {
                 own || links
             }
     };
-    let entries: Vec<&Entry> = scope.keys.iter().map(|(_, entry)| entry).filter(doubtful).collect();
-    for batch in entries.chunks(BATCH) {
-        let ids: Vec<i64> = batch.iter().map(|entry| entry.id).collect();
-        let rows: Vec<Stored> = diesel::sql_query(
-            "select id, digest, links_digest from resources where entity_type_id = $1 and id = any($2)",
-        )
-        .bind::<Integer, _>(scope.id)
-        .bind::<Array<BigInt>, _>(ids)
-        .load(work.connection)?;
-        let stored: HashMap<i64, Stored> = rows.into_iter().map(|row| (row.id, row)).collect();
-        for entry in batch {
-            let Some(row) = stored.get(&entry.id) else { continue };
-            let (was, links_was) = (row.digest.map(|d| d.as_u128()), row.links_digest.map(|d| d.as_u128()));
-            // What was read of a protected record counts for nothing.
-            let (digest, links) = if is_protected(entry) || !entry.has(flag::READ) {
-                (was, links_was)
-            } else {
-                let digest = if entry.has(flag::PARTIAL) { was } else { Some(entry.digest) };
-                let links = match scope.knows_pairs(entry) {
-                    true => owns_pairs.then(|| links_was.unwrap_or(0).wrapping_add(entry.links)),
-                    false => links_was,
-                };
-                (digest, links)
+    for entry in scope.keys.iter().map(|(_, entry)| entry).filter(doubtful) {
+        let was = Some(entry.stored).filter(|_| !entry.has(flag::UNKNOWN));
+        let links_was = Some(entry.stored_links).filter(|_| !entry.has(flag::LINKS_UNKNOWN));
+        // What was read of a protected record counts for nothing.
+        let (digest, links) = if is_protected(entry) || !entry.has(flag::READ) {
+            (was, links_was)
+        } else {
+            let digest = if entry.has(flag::PARTIAL) { was } else { Some(entry.digest) };
+            let links = match scope.knows_pairs(entry) {
+                true => owns_pairs.then(|| entry.stored_links.wrapping_add(entry.links)),
+                false => links_was,
             };
-            let digest = digest.filter(|_| !entry.has(flag::OPEN));
-            let links = links.filter(|_| !entry.has(flag::LINKS_OPEN));
-            if (digest, links) != (was, links_was) {
-                work.changes.mark(scope.id, entry.id, digest, links)?;
-            }
+            (digest, links)
+        };
+        let digest = digest.filter(|_| !entry.has(flag::OPEN));
+        let links = links.filter(|_| !entry.has(flag::LINKS_OPEN));
+        if (digest, links) != (was, links_was) {
+            work.changes.mark(scope.id, entry.id, digest, links)?;
         }
     }
     Ok(())

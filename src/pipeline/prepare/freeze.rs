@@ -8,7 +8,8 @@ use diesel::pg::PgConnection;
 use std::collections::BTreeMap;
 
 /// Makes `keyed_changes`: the changes, those of links with the keys at both ends, for the pages. The keys are looked up in
-/// what is stored, what is new, and what stands in pending tables.
+/// what is stored, what is new, and what stands in pending tables; each end first where its association leads to, so that
+/// one index is asked for it. What is not found there was linked under an earlier configuration: it is looked for anywhere.
 pub fn look_up_keys(
     connection: &mut PgConnection,
     pending: &Pending,
@@ -24,18 +25,41 @@ pub fn look_up_keys(
         .iter()
         .map(|table| format!("union all select r.id, r.key from ends join {schema}.{table} r using (id) "))
         .collect();
+    let stored: String = ids
+        .iter()
+        .map(|id| {
+            format!(
+                "insert into end_keys select r.id, r.key
+                   from ends join public.resources r on r.entity_type_id = {id} and r.id = ends.id
+                  where ends.entity_type_id = {id} on conflict do nothing;"
+            )
+        })
+        .collect();
     connection.batch_execute(&format!(
         "create unlogged table {schema}.ends as
-           select distinct id from {schema}.changes, unnest(array[from_id, to_id, before_to_id]) as id
-            where association_id is not null and id is not null;
+           select distinct e.entity_type_id, e.id
+             from {schema}.changes c
+             join associations a on a.id = c.association_id
+            cross join lateral (
+              select a.from_entity_type_id as entity_type_id, c.from_id as id
+              union all
+              select one, c.to_id from unnest(a.to_entity_type_ids) one
+              union all
+              select one, c.before_to_id from unnest(a.to_entity_type_ids) one) e
+            where e.id is not null;
          analyze {schema}.ends;
          set search_path = {schema}, public;
          create unlogged table {schema}.end_keys (id bigint primary key, key text not null);
+         {stored}
          insert into end_keys
-           select ends.id, r.key from ends join public.resources r on r.id = ends.id and r.entity_type_id in ({ids})
-           union all
-           select ends.id, c.key from ends join {schema}.changes c on c.resource_id = ends.id and c.operation = 'insert'
+           select c.resource_id, c.key from {schema}.changes c
+            where c.operation = 'insert' and c.resource_id in (select id from ends)
            {added}
+           on conflict do nothing;
+         insert into end_keys
+           select r.id, r.key
+             from ends join public.resources r on r.id = ends.id and r.entity_type_id in ({ids})
+            where not exists (select from end_keys k where k.id = ends.id)
            on conflict do nothing;
          analyze {schema}.end_keys;
          set search_path = public;

@@ -28,7 +28,12 @@ pub fn gather(connection: &mut PgConnection, run: &Run) -> Result<(), TaskError>
         .bind::<Integer, _>(run.id.0)
         .bind::<Date, _>(run.created_at.date_naive())
         .execute(connection)?;
-    connection.batch_execute("create index on changes_now (resource_id); analyze changes_now")?;
+    // Statistics of what statements join and select by; those of values and texts would take longer than they are worth.
+    connection.batch_execute(
+        "create index on changes_now (resource_id);
+         analyze changes_now (entity_type_id, association_id, operation, resource_id, from_id, to_id, before_to_id,
+                              person_id, new_person)",
+    )?;
     Ok(())
 }
 
@@ -101,17 +106,15 @@ pub fn links(connection: &mut PgConnection, run: i32) -> Result<BTreeSet<i32>, T
     let touched = scopes(connection, "association_id")?;
     for &id in &touched {
         connection.batch_execute(&format!(
-            "insert into links_history (from_id, to_id, association_id, run_id, ended_by_run_id, valid_from, valid_to)
-             select l.from_id, l.to_id, l.association_id, l.run_id, {run}, w.applied_at, now()
-               from changes_now c
-               join links l on l.association_id = {id} and l.from_id = c.from_id
-                           and l.to_id = coalesce(c.before_to_id, c.to_id)
-               join runs w on w.id = l.run_id
-              where c.association_id = {id} and c.operation in ('update', 'delete');
-
-             delete from links l using changes_now c
-              where c.association_id = {id} and c.operation in ('update', 'delete') and l.association_id = {id}
-                and l.from_id = c.from_id and l.to_id = coalesce(c.before_to_id, c.to_id);
+            "with gone as (
+               delete from links l using changes_now c
+                where c.association_id = {id} and c.operation in ('update', 'delete') and l.association_id = {id}
+                  and l.from_id = c.from_id and l.to_id = coalesce(c.before_to_id, c.to_id)
+               returning l.from_id, l.to_id, l.run_id
+             )
+             insert into links_history (from_id, to_id, association_id, run_id, ended_by_run_id, valid_from, valid_to)
+             select gone.from_id, gone.to_id, {id}, gone.run_id, {run}, w.applied_at, now()
+               from gone join runs w on w.id = gone.run_id;
 
              insert into links (from_id, to_id, association_id, run_id)
              select from_id, to_id, association_id, {run}
@@ -179,6 +182,18 @@ fn memberships(connection: &mut PgConnection, run: i32, operation: Operation) ->
         Operation::Delete => ("coalesce(c.before_to_id, c.to_id)", "delete"),
         Operation::Insert | Operation::Update => ("c.to_id", "insert"),
     };
+    #[derive(QueryableByName)]
+    struct Users {
+        #[diesel(sql_type = Integer)]
+        id: i32,
+    }
+    let users: Vec<Users> =
+        diesel::sql_query("select id from entity_types where represents = 'users'").load(connection)?;
+    if users.is_empty() {
+        return Ok(());
+    }
+    let users: Vec<String> = users.iter().map(|one| one.id.to_string()).collect();
+    let users = users.join(", ");
     // The group's end is the one that represents groups; the other leads to the person.
     diesel::sql_query(format!(
         "with moved as materialized (
@@ -190,7 +205,10 @@ fn memberships(connection: &mut PgConnection, run: i32, operation: Operation) ->
              join entity_types e on e.id = a.from_entity_type_id
             where c.operation in ('{word}', 'update')
          ), persons_of as (
-           select id, person_id from resources where person_id is not null and id in (select member from moved)
+           select r.id, r.person_id
+             from (select distinct member from moved) m
+             join resources r on r.entity_type_id in ({users}) and r.id = m.member
+            where r.person_id is not null
            union
            select resource_id, person_id from changes_now where person_id is not null and operation = 'delete'
          )
