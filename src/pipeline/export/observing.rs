@@ -58,7 +58,7 @@ impl Extraction for Looking {
 
     fn row(&mut self, line: Option<u64>, values: &mut dyn Iterator<Item = &[u8]>) -> Result<(), ConnectionError> {
         let Some(observer) = &mut self.observer else { return Ok(()) };
-        if observer.rows() >= self.most || (observer.rows() % 64 == 0 && Instant::now() >= self.until) {
+        if observer.rows() >= self.most || (observer.rows().is_multiple_of(64) && Instant::now() >= self.until) {
             self.enough = true;
             return Err(ConnectionError::permanent("proposal", "enough was read"));
         }

@@ -64,7 +64,7 @@ fn people() -> Vec<Feed> {
     let person = |i: usize| {
         let manager = if i == 0 { String::new() } else { format!("{:05}", 10_000 + i / 8) };
         let day = format!("{:02}.{:02}.20{:02}", i % 28 + 1, i % 12 + 1, i % 20);
-        let active = if i % 9 == 0 { "N" } else { "Y" };
+        let active = if i.is_multiple_of(9) { "N" } else { "Y" };
         let languages = ["en;de", "de", "fr;en", ""][i % 4];
         format!(
             "{:05}\tu{i}\tGiven{i}\tFamily{}\tu{i}@example.org\tD{}\t{manager}\t{day}\t{active}\t{languages}\t{}.5",
