@@ -45,6 +45,8 @@ pub fn request_of(connection: &ConnectionDefinition) -> Result<ConnectionRequest
         definition: connection.clone(),
         uploads: BTreeMap::new(),
         mapped_columns: BTreeMap::new(),
+        key_columns: BTreeMap::new(),
+        matched_columns: BTreeMap::new(),
         pair_columns: BTreeMap::new(),
     })
 }
