@@ -5,6 +5,8 @@
 
 mod cli;
 mod connectors {
+    mod files;
+    mod files_corpus;
     mod ldap;
 }
 mod jobs;
