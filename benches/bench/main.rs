@@ -101,6 +101,8 @@ pub struct Measured {
     pub stages: Vec<(String, f64)>,
     /// The most memory that a process of it held, where that was watched.
     pub peak_kib: Option<u64>,
+    /// How long the files are that it read, where it reads them itself.
+    pub feed_bytes: Option<u64>,
 }
 
 fn main() -> ExitCode {

@@ -49,8 +49,10 @@ impl<'a> Muster<'a> {
 
     /// One run over the files of a folder: what it took, and the run as JSON.
     pub fn run(&self, load: Load, feed: &Path) -> Result<(Measured, Value)> {
+        let mut feed_bytes = 0;
         for file in fs::read_dir(feed).with_context(|| format!("cannot read {}", feed.display()))? {
             let file = file?;
+            feed_bytes += file.metadata()?.len();
             fs::copy(file.path(), self.folder.path().join("feed").join(file.file_name()))
                 .with_context(|| format!("cannot copy {}", file.path().display()))?;
         }
@@ -73,7 +75,8 @@ impl<'a> Muster<'a> {
         let milliseconds = run["result"]["timeLapsed"].as_f64().context("the run's result.timeLapsed")?;
         let mut stages = stages(&run)?;
         stages.push(("whole process".to_owned(), whole));
-        Ok((Measured { seconds: milliseconds / 1_000.0, stages, peak_kib: Some(peak_kib) }, run))
+        let seconds = milliseconds / 1_000.0;
+        Ok((Measured { seconds, stages, peak_kib: Some(peak_kib), feed_bytes: Some(feed_bytes) }, run))
     }
 
     /// After the first load, what time would do anyway before the next.

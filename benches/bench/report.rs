@@ -15,7 +15,8 @@ impl Report {
         self.rows.push((subject, load, measured));
     }
 
-    /// Prints seconds per stage, then the lines `ratio A first 1.23` and `memory A 123 MiB`.
+    /// Prints seconds per stage, then the lines `ratio A first 1.23`, `throughput A first 1234 MB/min` and
+    /// `memory A 123 MiB`.
     pub fn print(&self) {
         let mut subjects: Vec<&str> = Vec::new();
         for (subject, ..) in &self.rows {
@@ -32,6 +33,13 @@ impl Report {
                 let yardstick = self.of("yardstick", measured_by).map(|measured| measured.seconds);
                 if let Some(ratio) = median(muster.zip(yardstick).map(|(muster, yardstick)| muster / yardstick)) {
                     println!("ratio {subject} {} {ratio:.2}", load.name());
+                }
+            }
+        }
+        for &subject in &subjects {
+            for load in [Load::First, Load::NoChange, Load::Delta] {
+                if let Some(throughput) = median(self.of(subject, load).filter_map(throughput)) {
+                    println!("throughput {subject} {} {throughput:.0} MB/min", load.name());
                 }
             }
         }
@@ -84,6 +92,13 @@ impl Report {
     fn of(&self, subject: &str, load: Load) -> impl Iterator<Item = &Measured> {
         self.rows.iter().filter(move |row| row.0 == subject && row.1 == load).map(|row| &row.2)
     }
+}
+
+/// How many megabytes of files export and preparation go through in a minute, by the clock.
+fn throughput(measured: &Measured) -> Option<f64> {
+    let stages = measured.stages.iter().filter(|(name, _)| matches!(name.as_str(), "export" | "prepare"));
+    let seconds: f64 = stages.map(|(_, seconds)| seconds).sum();
+    Some(measured.feed_bytes? as f64 / 1e6 / seconds * 60.0)
 }
 
 /// The middle of some figures; between the two middle ones where their number is even.

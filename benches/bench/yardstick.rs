@@ -38,7 +38,7 @@ impl<'a> Yardstick<'a> {
         let seconds = stages.iter().map(|(_, seconds)| seconds).sum();
         let counters = counters.lines().map(counters_of).collect::<Option<_>>();
         let counters = counters.context("the yardstick's counters cannot be read")?;
-        Ok((Measured { seconds, stages, peak_kib: None }, counters))
+        Ok((Measured { seconds, stages, peak_kib: None, feed_bytes: None }, counters))
     }
 
     /// After the first load, what time would do anyway before the next.

@@ -102,7 +102,7 @@ fn start(
         return Ok(None);
     }
     let mode = match &before {
-        // Only the changes differ. Where they are not read, nothing has arrived; where there are fewer of them, neither.
+        // Only the changes differ. Where they are not read, or all gone, nothing has arrived.
         Some(before) if before.complete == found.complete => {
             if !connector.incremental || found.changes.is_empty() {
                 return Ok(None);

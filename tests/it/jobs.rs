@@ -2,6 +2,7 @@
 //! can't be caused otherwise.
 
 mod announcing;
+mod arrivals;
 mod cancel;
 mod claim;
 mod cleanup;

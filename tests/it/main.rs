@@ -7,6 +7,8 @@ mod api;
 mod cli;
 mod connectors {
     mod conformance;
+    mod files;
+    mod files_corpus;
     mod ldap;
     mod rest;
     mod scim;

@@ -92,6 +92,12 @@ fn libraries_stay_behind_their_fences() {
         ("lettre", &["jobs/announcing/mail"], "mail is written and sent in one place"),
         ("reqwest", &["jobs/announcing/webhook", "connectors/http"], "requests leave the house in two places"),
         ("cel", &["values/expression"], "expressions are evaluated in values/expression"),
+        ("calamine", &["connectors/files/sheet"], "spreadsheets are read in connectors/files/sheet"),
+        (
+            "zip",
+            &["connectors/files/packing", "connectors/files/tests/packed"],
+            "archives are opened in connectors/files/packing",
+        ),
         ("argon2", &["web/password"], "passwords are hashed in one place"),
     ];
     for (library, places, rule) in fences {

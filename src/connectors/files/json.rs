@@ -9,6 +9,9 @@ use super::window::{LARGEST_RECORD, Window};
 use serde::de::IgnoredAny;
 use std::io::Read;
 
+/// How deep objects may stand in each other.
+const DEEPEST: usize = 64;
+
 /// The objects of an array.
 pub(super) struct JsonRecords<R> {
     window: Window<R>,
@@ -169,7 +172,7 @@ impl<R: Read> NamedRecords for JsonRecords<R> {
         }
         // It was checked to be JSON, which is UTF-8.
         let text = std::str::from_utf8(record).unwrap_or_default();
-        flatten(text, "", values).map_err(|message| self.window.fault(0, message))?;
+        flatten(text, values).map_err(|message| self.window.fault(0, message))?;
         self.window.pass(length);
         if is_only {
             self.end()?;
@@ -229,7 +232,14 @@ pub(super) fn check(data: &[u8]) -> Result<(), (usize, String)> {
 }
 
 /// Puts the members of a valid JSON object among the values.
-pub(super) fn flatten(object: &str, prefix: &str, values: &mut Vec<(String, String)>) -> Result<(), String> {
+pub(super) fn flatten(object: &str, values: &mut Vec<(String, String)>) -> Result<(), String> {
+    flatten_within(object, "", 1, values)
+}
+
+fn flatten_within(object: &str, prefix: &str, depth: usize, values: &mut Vec<(String, String)>) -> Result<(), String> {
+    if depth > DEEPEST {
+        return Err(format!("objects stand more than {DEEPEST} deep in each other in this record"));
+    }
     let mut names: Vec<String> = Vec::new();
     for (name, value) in Members::of(object) {
         if names.contains(&name) {
@@ -237,7 +247,7 @@ pub(super) fn flatten(object: &str, prefix: &str, values: &mut Vec<(String, Stri
         }
         let column = format!("{prefix}{name}");
         match value.as_bytes().first() {
-            Some(b'{') => flatten(value, &format!("{column}."), values)?,
+            Some(b'{') => flatten_within(value, &format!("{column}."), depth + 1, values)?,
             Some(b'[') => {
                 let items: Vec<&str> = Members::items(value).collect();
                 match items.iter().all(|item| !item.starts_with(['{', '['])) {

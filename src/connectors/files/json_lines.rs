@@ -58,7 +58,7 @@ impl<R: Read> NamedRecords for JsonLines<R> {
             }
             // It was checked to be JSON, which is UTF-8.
             let text = std::str::from_utf8(text).unwrap_or_default();
-            json::flatten(text.trim_end(), "", values).map_err(|message| self.window.fault(blank, message))?;
+            json::flatten(text.trim_end(), values).map_err(|message| self.window.fault(blank, message))?;
             self.window.advance(length + ended, ended as u64);
             return Ok(Some(number));
         }

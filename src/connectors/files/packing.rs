@@ -65,13 +65,21 @@ pub(super) fn unpack(mut file: SourceReader, name: &str, member: Option<&str>) -
     Ok(Unpacked { content: Box::new(io::Cursor::new(start).chain(file)), member: None })
 }
 
-/// Refuses an archive whose files unpack to more than `most` bytes in all, or are damaged.
-pub(super) fn check_archive(archive: &[u8], most: u64) -> Result<(), Fault> {
+/// Refuses an archive whose files unpack to more than `most` bytes in all, or are damaged. `look` sees each of them, by
+/// name.
+pub(super) fn check_archive(
+    archive: &[u8],
+    most: u64,
+    look: impl Fn(&str, &mut dyn Read) -> Result<(), Fault>,
+) -> Result<(), Fault> {
     let mut whole = Archive::open(io::Cursor::new(archive))?;
     let mut bytes = 0_u64;
     for member in std::mem::take(&mut whole.members) {
         let content = Archive { source: io::Cursor::new(archive), members: Vec::new() }.read(&member)?;
-        bytes += io::copy(&mut content.take(most + 1 - bytes), &mut io::sink())?;
+        let mut content = Counted::new(content.take(most + 1 - bytes));
+        look(&plain(&member.name), &mut content)?;
+        io::copy(&mut content, &mut io::sink())?;
+        bytes += content.count.get();
         if bytes > most {
             let message = format!("unpacks to more than {} MiB; send it as CSV, which has no such limit", most >> 20);
             return Err(Fault::Whole(message));
@@ -167,7 +175,6 @@ impl<R: Read + Seek> Archive<R> {
     }
 }
 
-#[allow(deprecated, reason = "the number is what the format says; the library names only what it unpacks itself")]
 fn method(method: zip::CompressionMethod) -> u16 {
     match method {
         zip::CompressionMethod::Stored => STORED,

@@ -8,13 +8,17 @@ use super::packing;
 use super::rows::Rows;
 use super::settings::TableSettings;
 use calamine::{DataRef, ExcelDateTime, Reader, SheetType, Xlsx, XlsxError};
-use std::io::{Cursor, Read};
+use quick_xml::events::Event;
+use std::io::{self, BufReader, Cursor, Read};
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 /// The most a file may have, packed as it is.
 const LARGEST_FILE: u64 = 64 << 20;
 /// The most all its parts may have.
 const LARGEST_CONTENT: u64 = 512 << 20;
+/// How deep elements may stand in each other.
+const DEEPEST: usize = 256;
 /// The most cells with a value that a sheet may have.
 const MOST_CELLS: usize = 5_000_000;
 /// The most text that those may hold.
@@ -52,7 +56,7 @@ impl SheetRows {
             let message = "is no XLSX file; older and other formats are not read: save it as XLSX or CSV";
             return Err(Fault::Whole(message.into()));
         }
-        packing::check_archive(&file, LARGEST_CONTENT)?;
+        packing::check_archive(&file, LARGEST_CONTENT, well_formed)?;
         // It comes from anywhere, and the library has places where it trusts it.
         let read = std::panic::catch_unwind(AssertUnwindSafe(|| read_sheet(file, settings)));
         read.unwrap_or_else(|_| Err(Fault::Whole("can't be read as XLSX: its parts do not fit together".into())))
@@ -99,6 +103,43 @@ impl Rows for SheetRows {
 impl Cells {
     fn start_of(&self, cell: usize) -> usize {
         cell.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |(_, end)| *end)
+    }
+}
+
+/// Refuses a part that is no XML: the library passes over much that is missing.
+fn well_formed(part: &str, content: &mut dyn Read) -> Result<(), Fault> {
+    if !part.ends_with(".xml") && !part.ends_with(".rels") {
+        return Ok(());
+    }
+    let mut reader = quick_xml::Reader::from_reader(BufReader::with_capacity(64 << 10, content));
+    let (mut buffer, mut depth) = (Vec::new(), 0_usize);
+    loop {
+        buffer.clear();
+        let event = match reader.read_event_into(&mut buffer) {
+            Ok(event) => event,
+            Err(quick_xml::Error::Io(error)) => {
+                let error = Arc::try_unwrap(error).unwrap_or_else(|shared| io::Error::other(shared.to_string()));
+                return Err(error.into());
+            }
+            Err(error) => return Err(Fault::Whole(format!("its part {part} is no XML: {error}"))),
+        };
+        match event {
+            Event::Start(_) => depth += 1,
+            Event::End(_) => depth = depth.saturating_sub(1),
+            Event::DocType(_) => {
+                return Err(Fault::Whole(format!("its part {part} has a DOCTYPE, which is not accepted")));
+            }
+            Event::Eof if depth > 0 => {
+                return Err(Fault::Whole(format!("its part {part} ends too early; the file may be cut off")));
+            }
+            Event::Eof => return Ok(()),
+            _ => {}
+        }
+        if depth > DEEPEST {
+            return Err(Fault::Whole(format!(
+                "elements stand more than {DEEPEST} deep in each other in its part {part}"
+            )));
+        }
     }
 }
 

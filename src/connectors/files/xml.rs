@@ -149,6 +149,7 @@ impl Walk {
 
     fn enter(&mut self, start: &BytesStart<'_>, values: &mut Vec<(String, String)>) -> Result<(), Fault> {
         let name = std::str::from_utf8(start.local_name().into_inner()).map_err(|_| self.not_utf8())?.to_owned();
+        self.no_controls(start, 1)?;
         if self.open.len() == DEEPEST {
             return Err(self.fault(format!("elements stand more than {DEEPEST} deep in each other")));
         }
@@ -221,15 +222,7 @@ impl Walk {
     }
 
     fn text(&mut self, text: &str) -> Result<(), Fault> {
-        if let Some(at) = text.find(|c: char| c.is_ascii_control() && !matches!(c, '\t' | '\n' | '\r')) {
-            let before = &text[..at];
-            let (line, column) = match before.rfind('\n') {
-                Some(end) => (before.matches('\n').count() as u64, 1 + characters(&before.as_bytes()[end + 1..])),
-                None => (0, self.column + characters(before.as_bytes())),
-            };
-            let message = "a control character, which XML does not have".to_owned();
-            return Err(Fault::At { line: self.line + line, column, message });
-        }
+        self.no_controls(text.as_bytes(), 0)?;
         match &mut self.current {
             Some(current) => current.text.push_str(text),
             None if self.open.is_empty() && !text.trim_start_matches('\u{feff}').trim().is_empty() => {
@@ -238,6 +231,19 @@ impl Walk {
             None => {}
         }
         Ok(())
+    }
+
+    /// Refuses characters that XML does not have, `lead` characters after the start of the event.
+    fn no_controls(&self, text: &[u8], lead: u64) -> Result<(), Fault> {
+        let is_control = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r');
+        let Some(at) = text.iter().position(is_control) else { return Ok(()) };
+        let before = text.get(..at).unwrap_or_default();
+        let (lines, column) = match memchr::memrchr(b'\n', before) {
+            Some(end) => (memchr::memchr_iter(b'\n', before).count() as u64, 1 + characters(&before[end + 1..])),
+            None => (0, self.column + lead + characters(before)),
+        };
+        let message = "a control character, which XML does not have".to_owned();
+        Err(Fault::At { line: self.line + lines, column, message })
     }
 
     fn resolve(&self, reference: &BytesRef<'_>) -> Result<String, Fault> {
