@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-/// The values of one row.
-#[derive(Debug, Default)]
+/// The values of one row. It never prints itself: they are of persons.
+#[derive(Default)]
 pub struct Row {
     text: Vec<u8>,
     ends: Vec<usize>,
