@@ -1,22 +1,25 @@
 //! An extraction in memory.
 
 use muster::connectors::{Changes, ConnectionError, Extraction, SourceEnd};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// What a kind has written.
+/// What a kind has read.
 #[derive(Default)]
 pub struct Recorder {
-    /// By name: header and rows. In a table of changes, the first cell of a row is its command.
+    /// By name: header and rows. Of changes, the command is the first value.
     pub tables: BTreeMap<String, Recorded>,
+    /// By table: where its source stood.
+    pub cursors: BTreeMap<String, Value>,
     /// By table: how its end is known.
     pub ends: BTreeMap<String, SourceEnd>,
-    /// By table: where its source stands.
-    pub cursors: BTreeMap<String, serde_json::Value>,
+    /// Called with the number of rows of the current table so far.
+    pub on_row: Option<Box<dyn FnMut(usize)>>,
     current: String,
 }
 
 /// A table in memory.
-#[derive(Default, Debug, PartialEq)]
+#[derive(Default, Debug, Clone, PartialEq)]
 pub struct Recorded {
     /// Column names.
     pub header: Vec<String>,
@@ -53,12 +56,14 @@ impl Extraction for Recorder {
         let table = self.tables.get_mut(&self.current).unwrap();
         assert_eq!(row.len(), table.header.len());
         table.rows.push(row);
+        if let Some(on_row) = &mut self.on_row {
+            on_row(table.rows.len());
+        }
         Ok(())
     }
 
     fn begin_changes(&mut self, table: &str, source_file: &str, changes: &Changes<'_>) -> Result<(), ConnectionError> {
-        let mut columns = vec![changes.command_column.to_owned()];
-        columns.extend_from_slice(changes.columns);
+        let columns = [vec![changes.command_column.to_owned()], changes.columns.to_vec()].concat();
         self.begin(table, source_file, &columns)
     }
 
@@ -74,7 +79,7 @@ impl Extraction for Recorder {
         self.row(line, &mut row.iter().map(Vec::as_slice))
     }
 
-    fn cursor(&mut self, cursor: serde_json::Value) {
+    fn cursor(&mut self, cursor: Value) {
         self.cursors.insert(self.current.clone(), cursor);
     }
 
