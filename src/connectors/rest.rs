@@ -156,6 +156,9 @@ async fn export(
 ) -> Result<(), ConnectionError> {
     let began = Instant::now();
     let mut shape = table.shape()?;
+    if since.is_some() {
+        shape = shape.of_changes();
+    }
     let header = shape.header();
     match &since {
         Some(_) => {

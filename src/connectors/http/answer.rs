@@ -96,9 +96,9 @@ async fn said(mut response: Response, client: &Client) -> String {
     let words = ["detail", "title", "message", "error"].into_iter().find_map(|name| json.get(name, true)?.as_text());
     let Some(words) = words else { return String::new() };
     let words: String = words.chars().filter(|c| !c.is_control()).take(200).collect();
-    match &client.service.secret {
-        Some(secret) if words.contains(secret.expose()) => String::new(),
-        _ => format!(": {}", words.trim_end_matches('.')),
+    match client.service.stands_in(&words) {
+        true => String::new(),
+        false => format!(": {}", words.trim_end_matches('.')),
     }
 }
 

@@ -111,6 +111,10 @@ impl Reading {
     /// Nothing more is to come: what came must be all there is.
     pub fn finish(&mut self) -> Result<(), Doubt> {
         match self.total {
+            None if self.overlap.is_some() => Err(Doubt::passing(
+                "the record that this page was to begin with is gone: records went while they were read. Try again when \
+                 less is going on",
+            )),
             Some(total) if total != self.records => Err(Doubt::passing(format!(
                 "the service says there are {total} records, but gave only {}",
                 self.records
@@ -188,6 +192,18 @@ mod tests {
         reading.record(of(2)).unwrap();
         assert!(reading.is_complete() && reading.finish().is_ok());
         assert!(reading.record(of(3)).unwrap_err().message.contains("gives more"));
+    }
+
+    #[test]
+    fn a_page_that_should_overlap_and_is_empty_is_no_end() {
+        let mut reading = Reading::default();
+        reading.page(None).unwrap();
+        reading.record(of(1)).unwrap();
+        reading.record(of(2)).unwrap();
+        assert!(reading.finish().is_ok());
+        assert!(reading.expect_overlap());
+        reading.page(None).unwrap();
+        assert!(reading.finish().unwrap_err().transient);
     }
 
     proptest! {

@@ -60,6 +60,13 @@ impl RowShape {
         Ok(Self { filled: vec![false; columns.len()], columns, pairs })
     }
 
+    /// The shape of a table of changes: columns that leave as pairs stand in the table as well, which says that the record
+    /// gives them.
+    pub fn of_changes(mut self) -> Self {
+        self.columns.iter_mut().for_each(|column| column.in_table = true);
+        self
+    }
+
     /// The columns of the table itself.
     pub fn header(&self) -> Vec<String> {
         self.columns.iter().filter(|column| column.in_table).map(|column| column.name.clone()).collect()

@@ -72,7 +72,7 @@ pub struct Service {
     /// What is sent with each request to that origin, and to no other. Marked as sensitive.
     pub credentials: Option<(HeaderName, HeaderValue)>,
     /// The secret itself, so that it is never repeated.
-    pub secret: Option<Secret>,
+    secret: Option<Secret>,
     /// The only CA certificates to trust; `None` trusts those of the system.
     pub ca_file: Option<PathBuf>,
     /// For a connection, and for an answer to begin or go on.
@@ -112,6 +112,14 @@ impl Service {
     /// Scheme, host and port, as messages name the service.
     pub fn origin(&self) -> String {
         self.url.origin().ascii_serialization()
+    }
+
+    /// Whether a text repeats the secret, plain or as it is sent.
+    pub fn stands_in(&self, text: &str) -> bool {
+        let sent = self.credentials.as_ref().and_then(|(_, value)| value.to_str().ok());
+        let sent = sent.and_then(|sent| sent.rsplit(' ').next());
+        let secret = self.secret.as_ref().map(Secret::expose);
+        secret.into_iter().chain(sent).any(|secret| text.contains(secret))
     }
 
     /// What to know of how it is reached: nothing, or that a secret can be overheard.

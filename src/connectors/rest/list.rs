@@ -79,7 +79,7 @@ impl<'a> List<'a> {
         }
         let answer = self.client.get(&url).await.map_err(|error| self.in_context(error))?;
         let records = self.understand(&answer.body).map_err(|doubt| self.doubt(doubt))?;
-        let next = self.go_on(&answer, &url, base, records.len()).map_err(|doubt| self.doubt(doubt))?;
+        let next = self.go_on(&answer, &url, base).map_err(|doubt| self.doubt(doubt))?;
         if let Some(next) = &next {
             self.client.is_own(next).map_err(|error| self.in_context(error))?;
         } else {
@@ -127,7 +127,7 @@ impl<'a> List<'a> {
     }
 
     /// The next page's address; `None`: that there is none is proven.
-    fn go_on(&mut self, answer: &Answer, url: &Url, base: Url, new: usize) -> Result<Option<Url>, Doubt> {
+    fn go_on(&mut self, answer: &Answer, url: &Url, base: Url) -> Result<Option<Url>, Doubt> {
         let came = self.reading.of_page();
         self.empty_pages = if came == 0 { self.empty_pages + 1 } else { 0 };
         let next = match &self.table.paging {
@@ -136,7 +136,7 @@ impl<'a> List<'a> {
                 self.end = "all records";
                 return Ok(None);
             }
-            Paging::Page { .. } | Paging::Offset { .. } if came == 0 || new == 0 => {
+            Paging::Page { .. } | Paging::Offset { .. } if came == 0 => {
                 self.end = "an empty page";
                 return Ok(None);
             }

@@ -103,7 +103,7 @@ pub async fn export(
     }
 
     let began = Instant::now();
-    let mut shape = table.shape()?;
+    let mut shape = table.shape()?.of_changes();
     let header = shape.header();
     let changes = Changes { columns: &header, command_column: "command" };
     extraction.begin_changes(&table.name, &table.source_file(), &changes)?;

@@ -79,10 +79,10 @@ type People = web::Data<Mutex<Vec<Value>>>;
 type Query = web::Query<HashMap<String, String>>;
 
 /// Who may be seen, and what changed since; the error is the answer.
-fn seen(people: &People, request: &HttpRequest, query: &Query) -> Result<Vec<Value>, HttpResponse> {
+fn seen(people: &People, request: &HttpRequest, query: &Query) -> Result<Vec<Value>, Box<HttpResponse>> {
     let key = request.headers().get("x-directory-key").and_then(|key| key.to_str().ok());
     if key != Some(API_KEY) {
-        return Err(HttpResponse::Unauthorized().json(json!({ "message": "who are you?" })));
+        return Err(Box::new(HttpResponse::Unauthorized().json(json!({ "message": "who are you?" }))));
     }
     let people = people.lock().unwrap();
     let since = query.get("since").map(String::as_str).unwrap_or_default();
@@ -101,7 +101,7 @@ macro_rules! seen {
     ($people:expr, $request:expr, $query:expr) => {
         match seen(&$people, &$request, &$query) {
             Ok(people) => people,
-            Err(answer) => return answer,
+            Err(answer) => return *answer,
         }
     };
 }

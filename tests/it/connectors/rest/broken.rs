@@ -66,13 +66,13 @@ fn a_list_that_shrinks_while_it_is_read_is_noticed() {
 #[test]
 fn a_next_page_that_is_never_named_is_a_doubt() {
     let list = |body: Value| WebResponder::start(move |_, _| json(&body));
-    let table = "path = \"/users\"\nrecords = \"users\"\npaging = \"link\"\nnext = \"nxet\"";
+    let table = "path = \"/users\"\nrecords = \"users\"\npaging = \"link\"\nnext = \"following\"";
     let misspelled = list(json!({ "users": records(&[1, 2]), "next": "/users?page=2" }));
     of(&misspelled, table).fails_with(&["names no next one", "check `next`"]);
     let by_header = list(Value::from(records(&[1, 2])));
     of(&by_header, "path = \"/users\"\npaging = \"link\"").fails_with(&["names no next one"]);
     // Null, a page with room left, or a total: that is said.
-    let null = list(json!({ "users": records(&[1, 2]), "nxet": null }));
+    let null = list(json!({ "users": records(&[1, 2]), "following": null }));
     assert_eq!(of(&null, table).export().unwrap().rows("people").len(), 2);
     let room = format!("{table}\nsize_parameter = \"n\"\npage_size = 3");
     assert_eq!(of(&misspelled, &room).export().unwrap().rows("people").len(), 2);

@@ -86,8 +86,8 @@ fn a_filter_leaves_some_and_attributes_alone_may_be_asked_for() {
 fn a_column_that_the_service_does_not_know_is_told_with_names_like_it() {
     let server = ScimServer::start(json!({}));
     company(&server, 3);
-    let document = Document::new(&server.url()).users(&["id", "userNmae"]);
-    document.fails_with(&["no resource has `userNmae`", "userName", "table `users` (Users)"]);
+    let document = Document::new(&server.url()).users(&["id", "userLogin"]);
+    document.fails_with(&["no resource has `userLogin`", "userName", "table `users` (Users)"]);
     // One that it knows, and that nobody has, is empty.
     let export = Document::new(&server.url()).users(&["id", "nickName", "phoneNumbers.value"]).export().unwrap();
     assert!(export.column("users", "nickName").iter().all(|value| value.is_empty()));
