@@ -35,7 +35,7 @@ bench:
 	USERS=$(USERS) $(CARGO) bench --locked --bench bench
 
 bench-ldap:
-	@.ci/needs test
+	@.ci/needs bench
 	USERS=$(USERS) $(CARGO) bench --locked --bench ldap
 
 lint:

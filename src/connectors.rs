@@ -99,6 +99,11 @@ pub trait ConnectionKind: Sync {
         false
     }
 
+    /// Whether telling changes takes what the applied runs have read ([`Extraction::known`]).
+    fn compares_with_known(&self) -> bool {
+        false
+    }
+
     /// Like `export`, but of tables that can tell what changed only the changes since their cursors
     /// ([`Extraction::begin_changes`]), and where the source stands now. Other tables are read whole.
     ///

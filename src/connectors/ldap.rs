@@ -183,6 +183,10 @@ impl ConnectionKind for Ldap {
         Wish::of(&table.settings) != Wish::None
     }
 
+    fn compares_with_known(&self) -> bool {
+        true
+    }
+
     fn changes(
         &self,
         connection: &ConnectionRequest,

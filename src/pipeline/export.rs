@@ -27,7 +27,7 @@ use super::index::Readers;
 use super::progress::Progress;
 use super::proposal::facts::Observed;
 use super::{Context, TaskError};
-use crate::connectors::{ConnectionError, ConnectionRequest, Cursors, Finding, TableSchema};
+use crate::connectors::{self, ConnectionError, ConnectionKind, ConnectionRequest, Cursors, Finding, TableSchema};
 use crate::document;
 use crate::model::claim::{self, Claim, Ending};
 use crate::model::connection::TableDefinition;
@@ -54,7 +54,10 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
     let (run, definition) = load(&mut connection, claim.run)?;
     let (mut since, mut not_said, mut past) = (None, None, None);
     if run.mode == Mode::Incremental {
-        past = Past::load(&mut connection, run.connector_id)?;
+        let asks = |kind: &str| connectors::kind(kind).is_some_and(ConnectionKind::compares_with_known);
+        if definition.connections.iter().any(|connection| asks(&connection.kind)) {
+            past = Past::load(&mut connection, run.connector_id)?;
+        }
         since = Some(cursor::of_connector(&mut connection, run.connector_id)?);
         not_said = extraction::stored(&mut connection, run.connector_id)?.read_by.err();
     }

@@ -147,28 +147,42 @@ impl Session {
         })
     }
 
-    /// Whether a search finds anything. A limit that is reached means that it does.
+    /// Whether a search finds anything.
     pub async fn finds(&self, base: &str, scope: Scope, filter: &str) -> Result<bool, ConnectionError> {
+        self.first(base, scope, filter, vec!["1.1".to_owned()]).await.map(|found| found.is_some())
+    }
+
+    /// One entry of a search. Not the first page of one in pages: a server counts pages per connection, and one that is
+    /// left open would get in the way of the next.
+    pub async fn first(
+        &self,
+        base: &str,
+        scope: Scope,
+        filter: &str,
+        attributes: Vec<String>,
+    ) -> Result<Option<Entry>, ConnectionError> {
         let mut search = self
             .handle()
             .with_search_options(SearchOptions::new().sizelimit(1))
-            .streaming_search(base, scope, filter, vec!["1.1"])
+            .streaming_search(base, scope, filter, attributes)
             .await
             .map_err(|error| self.lost(&error))?;
-        let mut found = false;
+        let mut found = None;
         while let Some(item) = search.next().await.map_err(|error| self.lost(&error))? {
-            found |= !item.is_ref() && !item.is_intermediate();
-        }
-        let result = search.finish().await;
-        match result.rc {
-            outcome::SUCCESS => Ok(found),
-            outcome::SIZE_LIMIT_EXCEEDED => Ok(true),
-            _ => {
-                let outcome = outcome::explain(&result);
-                let message = format!("searching `{base}` for `{filter}`: {}. {}", outcome.words, outcome.advice);
-                Err(ConnectionError { place: self.server.clone(), message, transient: outcome.transient })
+            if !item.is_ref() && !item.is_intermediate() {
+                let entry = entry::parse(item.0)
+                    .map_err(|fault| ConnectionError::permanent(&self.server, fault.to_string()))?;
+                found = Some(entry);
             }
         }
+        let result = search.finish().await;
+        // A limit that is reached means that there is more, which was known.
+        if result.rc == outcome::SUCCESS || result.rc == outcome::SIZE_LIMIT_EXCEEDED && found.is_some() {
+            return Ok(found);
+        }
+        let outcome = outcome::explain(&result);
+        let message = format!("searching `{base}` for `{filter}`: {}. {}", outcome.words, outcome.advice);
+        Err(ConnectionError { place: self.server.clone(), message, transient: outcome.transient })
     }
 
     /// A handle for one operation that waits no longer than the settings say.

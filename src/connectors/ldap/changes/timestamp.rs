@@ -40,9 +40,15 @@ fn is_exact(root: &RootDse) -> bool {
 /// Nothing to remember: what was read says it. Or why it can't: an entry lacks what is needed.
 pub async fn position(watched: &Watched<'_>) -> Result<Result<Value, String>, ConnectionError> {
     let attributes = [watched.root.identity(), stamp(watched.root)];
-    let table = lean(watched, attributes.iter().map(|attribute| (*attribute).to_owned()).collect());
-    let mut search = PagedSearch::new(watched.session.clone(), &table, watched.page_size);
-    let Some(entry) = search.next().await? else { return Ok(Ok(Value::Null)) };
+    let SearchTable { base, scope, filter, .. } = &watched.table;
+    let asked = attributes.iter().map(|attribute| (*attribute).to_owned()).collect();
+    let entry = match watched.session.first(base, *scope, filter, asked).await {
+        Ok(Some(entry)) => entry,
+        Ok(None) => return Ok(Ok(Value::Null)),
+        Err(error) if error.transient => return Err(error),
+        // Reading the table will say so better.
+        Err(error) => return Ok(Err(error.message)),
+    };
     Ok(match attributes.iter().find(|attribute| value(&entry, attribute).is_none()) {
         Some(lacking) => Err(format!("the server gives no `{lacking}` to this account")),
         None => Ok(Value::Null),

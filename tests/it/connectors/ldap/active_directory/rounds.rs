@@ -19,8 +19,7 @@ fn holds(request: &[u8], words: &[u8]) -> bool {
 fn end_of_round(id: u32, more: bool, cookie: &[u8]) -> Vec<u8> {
     let value = element(0x30, &[element(2, &[u8::from(more)]), element(2, &[0]), element(4, cookie)].concat());
     let control = element(0x30, &[element(4, DIRSYNC), element(4, &value)].concat());
-    let end = message(id, &[result(0x65, 0, ""), element(0xa0, &control)].concat());
-    end
+    message(id, &[result(0x65, 0, ""), element(0xa0, &control)].concat())
 }
 
 /// How the rounds go wrong.
