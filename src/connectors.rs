@@ -23,8 +23,7 @@ use serde_json::Value;
 use std::path::PathBuf;
 
 /// Every kind there is. A new one: one file and its line here.
-pub static KINDS: &[&dyn ConnectionKind] =
-    &[&files::Files, &ldap::Ldap, &rest::Rest, &scim::Scim, &sql::Sql];
+pub static KINDS: &[&dyn ConnectionKind] = &[&files::Files, &ldap::Ldap, &rest::Rest, &scim::Scim, &sql::Sql];
 
 /// The kind of that name.
 pub fn kind(name: &str) -> Option<&'static dyn ConnectionKind> {

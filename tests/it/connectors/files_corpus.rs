@@ -68,6 +68,8 @@ fn read(folder: &Path, file: &str, settings: &Value) -> Result<Vec<Vec<String>>,
         secrets: BTreeMap::new(),
         uploads: BTreeMap::new(),
         mapped_columns: BTreeMap::from([("people".into(), feeds::COLUMNS.map(str::to_owned).to_vec())]),
+        key_columns: Default::default(),
+        matched_columns: Default::default(),
         pair_columns: BTreeMap::new(),
     };
     let mut rows = Rows::default();

@@ -59,6 +59,8 @@ impl Document {
             secrets: BTreeMap::from([("api_key".to_owned(), self.key.clone())]),
             uploads: BTreeMap::new(),
             mapped_columns: BTreeMap::from([("people".to_owned(), self.mapped.clone())]),
+            key_columns: BTreeMap::new(),
+            matched_columns: BTreeMap::new(),
             pair_columns: BTreeMap::from([("people".to_owned(), self.pairs.clone())]),
         }
     }

@@ -70,6 +70,8 @@ impl Document {
             secrets: self.token.iter().map(|token| ("token".to_owned(), token.clone())).collect(),
             uploads: BTreeMap::new(),
             mapped_columns: self.mapped.clone(),
+            key_columns: BTreeMap::new(),
+            matched_columns: BTreeMap::new(),
             pair_columns: self.pairs.clone(),
         }
     }

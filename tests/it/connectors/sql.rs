@@ -131,6 +131,8 @@ impl Document {
             secrets: BTreeMap::from([("password".to_owned(), self.password.clone())]),
             uploads: BTreeMap::new(),
             mapped_columns: BTreeMap::new(),
+            key_columns: BTreeMap::new(),
+            matched_columns: BTreeMap::new(),
             pair_columns: self.pairs.clone(),
         }
     }

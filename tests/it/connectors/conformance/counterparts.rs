@@ -26,6 +26,8 @@ pub fn request(document: &str, secret: Option<(&str, &str)>) -> ConnectionReques
         secrets: secret.iter().map(|(name, secret)| ((*name).to_owned(), (*secret).to_owned())).collect(),
         uploads: BTreeMap::new(),
         mapped_columns: BTreeMap::new(),
+        key_columns: BTreeMap::new(),
+        matched_columns: BTreeMap::new(),
         pair_columns: BTreeMap::new(),
     }
 }
