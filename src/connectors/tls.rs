@@ -1,14 +1,20 @@
 //! Whom TLS connections trust, and what is wrong when they fail.
 
 use super::ConnectionError;
+use rustls::client::WantsClientCert;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls::{CertificateError, ClientConfig, ConfigBuilder, RootCertStore};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Trusts the CA certificates of a PEM file and no others, or those of the system.
+/// Trusts the CA certificates of a PEM file and no others, or those of the system; shows no certificate itself.
 pub fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, ConnectionError> {
+    Ok(trusting(ca_file)?.with_no_client_auth())
+}
+
+/// The same, before it is said which certificate is shown.
+pub fn trusting(ca_file: Option<&Path>) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, ConnectionError> {
     let place = ca_file.map_or_else(|| "the system's CA certificates".to_owned(), |path| path.display().to_string());
     let refuse = |why: String| ConnectionError::permanent(&place, why);
     let mut roots = RootCertStore::empty();
@@ -35,8 +41,7 @@ pub fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, ConnectionE
     Ok(ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| refuse(format!("TLS can't be set up: {error}")))?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
+        .with_root_certificates(roots))
 }
 
 /// Why there is no TLS with a server, and what to do. `setting` is where its address stands.

@@ -162,6 +162,10 @@ impl<'a, 't> Section<'a, 't> {
                 self.error_at(key, format!("{key} is empty; write a text, or leave the key out"));
                 None
             }
+            Some(text) if text.contains('\0') => {
+                self.error_at(key, format!("{key} holds a NUL, which no text here has; take it out"));
+                None
+            }
             Some(text) => Some(text.to_owned()),
             None => {
                 self.wrong(key, "a text in quotes", item);

@@ -43,6 +43,13 @@ pub async fn admit(
             Err(problem) => Ok(request.into_response(problem.error_response())),
         };
     }
+    // The database takes no text with a NUL, so nothing that is stored has such a name.
+    if request.path().contains("%00") {
+        return Err(WebError::NotFound("There is nothing of that name: a name holds no NUL.".into()).into());
+    }
+    if request.query_string().contains("%00") {
+        return Err(WebError::BadRequest("The address holds a NUL, which no text here has.".into()).into());
+    }
     let visit = request.extensions().get::<Arc<Visit>>().cloned().ok_or(WebError::Stopped)?;
     if changes(request.method()) && !is_from_us(request.headers()) {
         return Err(WebError::NotOurs("This request did not come from a page of Muster, so nothing was done.").into());
@@ -52,16 +59,15 @@ pub async fn admit(
     if session.account.role < needed {
         return Err(WebError::Forbidden { role: session.account.role, needed }.into());
     }
-    // The database takes no text with a NUL, so nothing that is stored has such a name.
-    if request.path().contains("%00") {
-        return Err(WebError::NotFound("There is nothing of that name: a name holds no NUL.".into()).into());
-    }
     if changes(request.method()) && access == Access::Role(needed) {
         let form = request.extract::<web::Bytes>().await?;
         if !has_token(&form, &session.csrf) {
             return Err(
                 WebError::NotOurs("This form is too old to be used. Go back, reload the page, try again.").into()
             );
+        }
+        if memchr::memmem::find(&form, b"%00").is_some() || form.contains(&0) {
+            return Err(WebError::BadRequest("This form holds a NUL, which no text here has.".into()).into());
         }
         request.set_payload(actix_web::dev::Payload::from(form));
     }

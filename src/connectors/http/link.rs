@@ -2,21 +2,25 @@
 
 use reqwest::header::{HeaderMap, LINK};
 
-/// Whether there is one.
-pub fn is_there(headers: &HeaderMap) -> bool {
-    headers.contains_key(LINK)
+/// Whether it leads from page to page at all. Others say where styles or licences are.
+pub fn pages(headers: &HeaderMap) -> bool {
+    ["next", "prev", "previous", "first", "last"].iter().any(|relation| target(headers, relation).is_some())
 }
 
 /// The target of `rel="next"` (RFC 8288).
 pub fn next(headers: &HeaderMap) -> Option<String> {
+    target(headers, "next")
+}
+
+fn target(headers: &HeaderMap, relation: &str) -> Option<String> {
     let lines = headers.get_all(LINK).iter().filter_map(|line| line.to_str().ok());
     lines.flat_map(links).find_map(|(target, parameters)| {
-        let is_next = parameters.split(';').any(|parameter| {
+        let is_it = parameters.split(';').any(|parameter| {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             let mut relations = value.trim().trim_matches('"').split_ascii_whitespace();
-            name.trim().eq_ignore_ascii_case("rel") && relations.any(|relation| relation.eq_ignore_ascii_case("next"))
+            name.trim().eq_ignore_ascii_case("rel") && relations.any(|one| one.eq_ignore_ascii_case(relation))
         });
-        is_next.then(|| target.to_owned())
+        is_it.then(|| target.to_owned())
     })
 }
 
@@ -52,5 +56,7 @@ mod tests {
         assert_eq!(of("<b>;REL=next"), Some("b".into()));
         assert_eq!(of("<b>; rel=nextest"), None);
         assert_eq!(of("nothing"), None);
+        let pages = |line: &'static str| pages(&[(LINK, HeaderValue::from_static(line))].into_iter().collect());
+        assert!(pages("</a?p=1>; rel=\"first\"") && !pages("</x.css>; rel=preload"));
     }
 }

@@ -6,11 +6,11 @@
 use super::outcome;
 use super::settings::{DirectorySettings, Protection, Server};
 use super::wire;
-use crate::connectors::ConnectionError;
+use crate::connectors::{ConnectionError, tls};
 use bytes::BytesMut;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls::{CertificateError, ClientConfig};
 use std::io;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::Path;
@@ -112,34 +112,7 @@ async fn start_tls(tcp: &mut TcpStream, place: &str) -> Result<(), ConnectionErr
 }
 
 fn tls_config(settings: &DirectorySettings) -> Result<Arc<ClientConfig>, ConnectionError> {
-    let ca_file = settings.ca_file.as_deref();
-    let place = ca_file.map_or_else(|| "the system's CA certificates".to_owned(), |path| path.display().to_string());
-    let refuse = |why: String| ConnectionError::permanent(&place, why);
-    let mut roots = RootCertStore::empty();
-    match ca_file {
-        Some(path) => {
-            let certificates = CertificateDer::pem_file_iter(path)
-                .map_err(|error| refuse(format!("`ca_file` can't be read: {error}")))?;
-            for certificate in certificates {
-                let certificate = certificate.map_err(|error| refuse(format!("`ca_file` is not PEM: {error}")))?;
-                roots
-                    .add(certificate)
-                    .map_err(|error| refuse(format!("`ca_file` holds no CA certificate: {error}")))?;
-            }
-        }
-        None => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-    }
-    if roots.is_empty() {
-        return Err(refuse(
-            "no CA certificate there: set `ca_file` to a PEM file with the CA of the server".to_owned(),
-        ));
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| refuse(format!("TLS can't be set up: {error}")))?
-        .with_root_certificates(roots);
+    let config = tls::trusting(settings.ca_file.as_deref())?;
     let config = match &settings.client_certificate {
         None => config.with_no_client_auth(),
         Some((certificate, key)) => {

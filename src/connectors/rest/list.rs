@@ -117,6 +117,13 @@ impl<'a> List<'a> {
                 return Err(Doubt::lasting("what should be a record is no object"));
             }
             let key = self.table.key.values(record).map_err(|what| Doubt::lasting(format!("a key holds {what}")))?;
+            if key.is_empty() && !matches!(self.table.paging, Paging::None) {
+                // Only by their keys is it known that pages neither repeat nor leave out a record.
+                let path = &self.table.key;
+                return Err(Doubt::lasting(format!(
+                    "a record has nothing at `{path}`: set `key` to what tells records apart"
+                )));
+            }
             let known = (!key.is_empty()).then(|| identity(key.iter().map(|part| part.as_ref())));
             if self.reading.record(known)? {
                 let start = record.raw().as_ptr() as usize - body.as_ptr() as usize;
@@ -131,6 +138,12 @@ impl<'a> List<'a> {
         let came = self.reading.of_page();
         self.empty_pages = if came == 0 { self.empty_pages + 1 } else { 0 };
         let next = match &self.table.paging {
+            Paging::None if link::next(&answer.headers).is_some() => {
+                return Err(Doubt::lasting(
+                    "the answer says that there is a next page (its Link header), but `paging` is not set: set \
+                     paging = \"link\"",
+                ));
+            }
             Paging::None => return Ok(None),
             Paging::Page { .. } | Paging::Offset { .. } if self.reading.is_complete() => {
                 self.end = "all records";
@@ -150,7 +163,7 @@ impl<'a> List<'a> {
             }
             Paging::Link { next: Some(path) } => self.in_body(answer, path)?,
             Paging::Link { next: None } => {
-                self.says_next |= link::is_there(&answer.headers);
+                self.says_next |= link::pages(&answer.headers);
                 link::next(&answer.headers)
             }
             Paging::Cursor { next, .. } => self.in_body(answer, next)?,

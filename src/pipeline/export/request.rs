@@ -120,13 +120,15 @@ fn matched_columns(
         if let Some(column) = &association.from_column {
             add((source, column), from, from.key());
         }
-        let Some(column) = association.to_column.as_ref().or(association.column.as_ref()) else { continue };
+        let column = association.to_column.as_ref().or(association.column.as_ref());
+        let computed = association.expression.iter().flat_map(|expression| named_in(expression));
+        let columns: Vec<String> = column.cloned().into_iter().chain(computed).collect();
         for to in association.to.names().filter_map(|name| definition.entity_type(name)) {
             let property = match &association.match_property {
                 Some(name) => to.properties.iter().find(|property| property.name == *name),
                 None => to.key(),
             };
-            add((source, column), to, property);
+            columns.iter().for_each(|column| add((source, column), to, property));
         }
     }
     matched

@@ -101,6 +101,9 @@ fn columns_used(definition: &ConnectorDefinition) -> BTreeMap<String, BTreeSet<S
         columns.extend(expression(&one.scope).unwrap_or_default());
     }
     for one in &definition.associations {
+        if let (Some(from), Some(computed)) = (definition.entity_type(&one.from), expression(&one.expression)) {
+            used.entry(from.source.0.clone()).or_default().extend(computed);
+        }
         match (&one.source, definition.entity_type(&one.from)) {
             (Some(source), _) => {
                 used.entry(source.0.clone())

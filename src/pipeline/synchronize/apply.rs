@@ -183,17 +183,20 @@ fn memberships(connection: &mut PgConnection, run: i32, operation: Operation) ->
         Operation::Insert | Operation::Update => ("c.to_id", "insert"),
     };
     #[derive(QueryableByName)]
-    struct Users {
+    struct End {
         #[diesel(sql_type = Integer)]
         id: i32,
     }
-    let users: Vec<Users> =
-        diesel::sql_query("select id from entity_types where represents = 'users'").load(connection)?;
-    if users.is_empty() {
+    // Where members may be: at either end, whatever the ends represent by now.
+    let ends: Vec<End> = diesel::sql_query(
+        "select distinct unnest(from_entity_type_id || to_entity_type_ids) as id from associations where membership",
+    )
+    .load(connection)?;
+    if ends.is_empty() {
         return Ok(());
     }
-    let users: Vec<String> = users.iter().map(|one| one.id.to_string()).collect();
-    let users = users.join(", ");
+    let ends: Vec<String> = ends.iter().map(|end| end.id.to_string()).collect();
+    let ends = ends.join(", ");
     // The group's end is the one that represents groups; the other leads to the person.
     diesel::sql_query(format!(
         "with moved as materialized (
@@ -207,7 +210,7 @@ fn memberships(connection: &mut PgConnection, run: i32, operation: Operation) ->
          ), persons_of as (
            select r.id, r.person_id
              from (select distinct member from moved) m
-             join resources r on r.entity_type_id in ({users}) and r.id = m.member
+             join resources r on r.entity_type_id in ({ends}) and r.id = m.member
             where r.person_id is not null
            union
            select resource_id, person_id from changes_now where person_id is not null and operation = 'delete'

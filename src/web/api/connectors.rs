@@ -6,7 +6,8 @@ use super::{Listed, Paging, is_on};
 use crate::document::{self, Document, DocumentError, DocumentErrors};
 use crate::jobs::health::{self, Condition, Health};
 use crate::model::configuration::{self, Applied, Outcome};
-use crate::model::connector;
+use crate::model::connection::ConnectionDefinition;
+use crate::model::connector::{self, ConnectorDefinition};
 use crate::model::run::RunId;
 use crate::web::{WebContext, csv};
 use actix_web::http::StatusCode;
@@ -130,6 +131,9 @@ pub async fn put(
     let dry_run = is_on(query.dry_run.as_ref());
     let applied = context
         .ask(move |conn| {
+            if client.limited_to().is_some() {
+                keeps_its_systems(conn, &definition)?;
+            }
             // Guards have defaults in the settings: whether each operation keeps one is seen only with both at hand.
             document::connector_under(&text, &document::settings_in_force(conn)?)?;
             match dry_run {
@@ -144,6 +148,34 @@ pub async fn put(
         "connector": *name, "outcome": applied.outcome, "version": applied.version, "dry_run": dry_run,
         "messages": applied.messages,
     })))
+}
+
+/// A token that is limited to a connector may say what is read and what it means, but not from where: with another
+/// address, socket, folder or reference to a secret it would reach what is not the connector's. Files that it sends itself
+/// are its own.
+fn keeps_its_systems(conn: &mut PgConnection, definition: &ConnectorDefinition) -> Result<(), Problem> {
+    let stored = match connector::by_name(conn, &definition.name)? {
+        None => Vec::new(),
+        Some(stored) => document::connector(&configuration::current(conn, &stored)?.document)?.connections,
+    };
+    let is_upload = |one: &ConnectionDefinition| {
+        one.kind == "files" && one.settings.get("upload") == Some(&true.into()) && !one.settings.contains_key("folder")
+    };
+    let is_stored = |one: &ConnectionDefinition| {
+        stored.iter().any(|old| old.name == one.name && old.kind == one.kind && old.settings == one.settings)
+    };
+    match definition.connections.iter().find(|one| !is_upload(one) && !is_stored(one)) {
+        None => Ok(()),
+        Some(other) => Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "connection",
+            format_args!(
+                "connection {:?} is new, or reaches its system in another way than it did: that takes a token that is not \
+                 limited to a connector, or an administrator",
+                other.name
+            ),
+        )),
+    }
 }
 
 fn read(body: &web::Bytes) -> Result<Document, DocumentErrors> {

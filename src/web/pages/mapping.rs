@@ -9,6 +9,7 @@ use crate::model::connector::ConnectorDefinition;
 use crate::model::entity_type::EntityTypeDefinition;
 use crate::model::property::{PropertyDefinition, VALUE_SEPARATOR, ValueType};
 use crate::model::session::Flash;
+use crate::pipeline::index::columns_of;
 use crate::pipeline::mapping::Mapper;
 use crate::pipeline::samples::{self, Samples, SamplesError};
 use crate::pipeline::{Context, export};
@@ -251,7 +252,8 @@ fn properties(
     entity_type: &EntityTypeDefinition,
     samples: Option<&Samples>,
 ) -> (Vec<PropertyView>, Vec<String>) {
-    let associations: Vec<_> = definition.associations.iter().collect();
+    // A column with several values leaves the export as a table of pairs: it is not among these.
+    let associations = columns_of(&definition.associations);
     let mapper = samples.map(|samples| Mapper::new(entity_type, &associations, &samples.columns));
     let (mapper, faults) = match mapper {
         Some(Ok(mapper)) => (Some(mapper), Vec::new()),

@@ -58,6 +58,9 @@ pub async fn sign_in(
     form: Form<SignInForm>,
 ) -> Result<HttpResponse, WebError> {
     let form = form.into_inner();
+    if form.name.contains('\0') {
+        return Err(WebError::BadRequest("The name holds a NUL, which no text here has.".into()));
+    }
     let who = throttle.who(&form.name, request.peer_addr().map(|address| address.ip()));
     let name = form.name.trim().to_owned();
     let now = Utc::now();

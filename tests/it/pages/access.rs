@@ -137,6 +137,10 @@ async fn a_name_with_a_nul_is_one_that_is_not_there() {
         let answer = client.get(format!("{}{path}", site.address)).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
     }
+    for path in ["/users?search=%00", "/runs/1/changes?key=a%00", "/groups?search=%00"] {
+        let answer = client.get(format!("{}{path}", site.address)).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{path}");
+    }
 }
 
 #[tokio::test]

@@ -142,7 +142,10 @@ impl Ledger {
         let stamp = watched.table.column(timestamp::stamp(watched.root)).map(str::to_owned);
         let stamp = stamp.and_then(|column| header.iter().position(|name| *name == column));
         let mut bytes = 0;
+        let lists_nobody = found.present.as_ref().is_some_and(|present| present.is_empty());
+        let mut somebody_was_known = false;
         each_known(watched, header, extraction, &mut |identity, record| {
+            somebody_was_known = true;
             let is_changed = found.changed.get(&identity).is_some();
             let listed = found.present.as_mut().map(|present| present.remove(&identity));
             let differs = match listed {
@@ -168,6 +171,10 @@ impl Ledger {
                 }
             }
         })?;
+        if lists_nobody && somebody_was_known {
+            // A right that was taken away looks like this. Complete runs have a guard for it.
+            return Err(expired(watched, "shows no entry at all any more"));
+        }
         // What is left of the list was not there before.
         let new = found.present.iter().flat_map(|present| present.keys());
         ledger.unread.extend(new.filter(|identity| found.changed.get(identity).is_none()));
