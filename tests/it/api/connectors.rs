@@ -89,3 +89,34 @@ async fn a_long_list_is_read_page_by_page() {
     }
     assert_eq!(seen, ["a", "b", "c", "d", "e"]);
 }
+
+#[tokio::test]
+async fn a_limited_token_can_not_lead_its_connector_elsewhere() {
+    let site = Site::start(Program::new());
+    let limited = Api::with(&site, &[Scope::Configure], Some("campus"));
+    let unlimited = Api::with(&site, &[Scope::Configure], None);
+    let (path, sent) = ("/api/v1/connectors/campus", campus(false));
+    let folder = sent
+        .replace("upload = true", "folder = \"/etc\"")
+        .replace("name = \"people\"", "name = \"people\"\nfile = \"passwd\"");
+    let folder = folder
+        .replace("auto_apply = false\n", "")
+        .replace("name = \"clubs\"", "name = \"clubs\"\nfile = \"clubs.csv\"");
+    assert_ne!(folder, sent);
+    for query in ["", "?dry_run"] {
+        limited.put(&format!("{path}{query}"), folder.clone()).await.problem(403, "connection");
+    }
+    unlimited.put(path, folder.clone()).await.is(201);
+    // What reaches the same as before is its own to change.
+    limited.put(path, folder.replace("display_name = \"Campus\"", "display_name = \"Cards\"")).await.is(200);
+    limited.put(path, folder.replace("/etc", "/var")).await.problem(403, "connection");
+}
+
+#[tokio::test]
+async fn a_text_with_a_nul_is_refused_at_its_place() {
+    let site = Site::start(Program::new());
+    let api = Api::with(&site, &[Scope::Configure], None);
+    let text = campus(false).replace("display_name = \"Campus\"", "display_name = \"Cam\\u0000pus\"");
+    let errors = api.put("/api/v1/connectors/campus", text).await.problem(422, "document").json()["errors"].clone();
+    assert!(errors[0]["message"].as_str().unwrap().contains("NUL"), "{errors:#}");
+}
