@@ -166,9 +166,11 @@ impl Pending {
              drop schema {schema}_{association}",
             schema = self.schema
         ))?;
+        // A single link is found by either index, and PostgreSQL takes the one made last: that in which the links of
+        // changes, which come owner by owner, stand side by side.
         let statements = vec![
-            format!("create unique index on {table} (from_id, to_id)"),
             format!("create index on {table} (to_id, from_id)"),
+            format!("create unique index on {table} (from_id, to_id)"),
         ];
         Ok(Build { table, statements, links: Some(association) })
     }

@@ -1,6 +1,7 @@
 //! Links, resolved against what will be there after the run: only of owners that changed, or whose targets do.
 
 mod pair_commands;
+mod read_ahead;
 mod resolver;
 mod targets;
 
@@ -154,6 +155,7 @@ fn resolve_pairs(
             scopes[owners].keys.get_mut(slot).set(flag::LINKS_OPEN);
         }
     }
+    resolver.read_ahead(work, scopes);
     work.progress.begin(format!("Linking {}", resolver.association.definition.title()), file.rows);
     let version = resolver.association.index_version(scopes);
     let mut rows = {

@@ -5,6 +5,8 @@ use crate::pipeline::TaskError;
 use crate::pipeline::pending::Pending;
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Integer};
 use std::collections::BTreeMap;
 
 /// Makes `keyed_changes`: the changes, those of links with the keys at both ends, for the pages. The keys are looked up in
@@ -23,45 +25,48 @@ pub fn look_up_keys(
     let tables = pending.tables(connection, "resources")?;
     let added: String = tables
         .iter()
-        .map(|table| format!("union all select r.id, r.key from ends join {schema}.{table} r using (id) "))
-        .collect();
-    let stored: String = ids
-        .iter()
-        .map(|id| {
-            format!(
-                "insert into end_keys select r.id, r.key
-                   from ends join public.resources r on r.entity_type_id = {id} and r.id = ends.id
-                  where ends.entity_type_id = {id} on conflict do nothing;"
-            )
-        })
+        .map(|table| format!("union select r.id, r.key from ends join {schema}.{table} r using (id) "))
         .collect();
     connection.batch_execute(&format!(
         "create unlogged table {schema}.ends as
-           select distinct e.entity_type_id, e.id
-             from {schema}.changes c
-             join associations a on a.id = c.association_id
-            cross join lateral (
-              select a.from_entity_type_id as entity_type_id, c.from_id as id
-              union all
-              select one, c.to_id from unnest(a.to_entity_type_ids) one
-              union all
-              select one, c.before_to_id from unnest(a.to_entity_type_ids) one) e
-            where e.id is not null;
+           with leads_to as (
+             select id as association_id, unnest(to_entity_type_ids) as entity_type_id from associations
+           )
+           select a.from_entity_type_id as entity_type_id, c.from_id as id
+             from {schema}.changes c join associations a on a.id = c.association_id
+           union
+           select t.entity_type_id, c.to_id from {schema}.changes c join leads_to t using (association_id)
+           union
+           select t.entity_type_id, c.before_to_id from {schema}.changes c join leads_to t using (association_id)
+            where c.before_to_id is not null;
          analyze {schema}.ends;
-         set search_path = {schema}, public;
-         create unlogged table {schema}.end_keys (id bigint primary key, key text not null);
-         {stored}
+         create unlogged table {schema}.end_keys (id bigint not null, key text not null)"
+    ))?;
+    for Ends { entity_type_id, few } in ends(connection, schema)? {
+        // The planner would read through all resources, whose pages are many, for what few of them tell.
+        let by_index = if few { "set enable_hashjoin = off; set enable_mergejoin = off;" } else { "" };
+        connection.batch_execute(&format!(
+            "{by_index}
+             insert into {schema}.end_keys
+               select r.id, r.key
+                 from {schema}.ends join resources r on r.entity_type_id = {entity_type_id} and r.id = ends.id
+                where ends.entity_type_id = {entity_type_id};
+             reset enable_hashjoin; reset enable_mergejoin"
+        ))?;
+    }
+    connection.batch_execute(&format!(
+        "set search_path = {schema}, public;
          insert into end_keys
-           select c.resource_id, c.key from {schema}.changes c
-            where c.operation = 'insert' and c.resource_id in (select id from ends)
-           {added}
-           on conflict do nothing;
+           select added.id, added.key
+             from (select c.resource_id as id, c.key from {schema}.changes c
+                    where c.operation = 'insert' and c.resource_id in (select id from ends)
+                   {added}) added
+            where not exists (select from end_keys k where k.id = added.id);
+         analyze end_keys;
          insert into end_keys
-           select r.id, r.key
+           select distinct r.id, r.key
              from ends join public.resources r on r.id = ends.id and r.entity_type_id in ({ids})
-            where not exists (select from end_keys k where k.id = ends.id)
-           on conflict do nothing;
-         analyze {schema}.end_keys;
+            where not exists (select from end_keys k where k.id = ends.id);
          set search_path = public;
          create view {schema}.keyed_changes as
            select c.run_id, c.seq, c.created_on, c.entity_type_id, c.association_id, c.operation, c.resource_id,
@@ -75,6 +80,25 @@ pub fn look_up_keys(
         ids = ids.join(", ")
     ))?;
     Ok(())
+}
+
+/// Resources of an entity type that links with changes lead to or from.
+#[derive(QueryableByName)]
+struct Ends {
+    #[diesel(sql_type = Integer)]
+    entity_type_id: i32,
+    /// So few of those stored that each is better looked up.
+    #[diesel(sql_type = Bool)]
+    few: bool,
+}
+
+fn ends(connection: &mut PgConnection, schema: &str) -> QueryResult<Vec<Ends>> {
+    diesel::sql_query(format!(
+        "select e.entity_type_id, count(*) * 4 < coalesce(max(t.reltuples), 0) as few
+           from {schema}.ends e left join pg_class t on t.oid = to_regclass('public.resources_' || e.entity_type_id)
+          group by 1 order by 1"
+    ))
+    .load(connection)
 }
 
 /// Moves changes, with the keys that were gathered, and problems to the tables that everybody reads. A run that is

@@ -1,20 +1,21 @@
 //! Turns the pairs of one association into changes of links: resolves each against what will be there, and compares the
 //! wanted links of an owner with its stored ones.
 
+use super::read_ahead::{ReadAhead, StoredLink, read};
 use crate::db::copy::CopyIn;
 use crate::model::extraction::ExtractionFile;
 use crate::model::guard::Operation;
 use crate::model::problem::{Problem, ProblemCode};
 use crate::pipeline::TaskError;
 use crate::pipeline::difference::change_set::LinkChange;
-use crate::pipeline::difference::keys::{Slot, flag};
+use crate::pipeline::difference::keys::{Keys, Slot, flag};
 use crate::pipeline::difference::pairs::Association;
 use crate::pipeline::difference::records::identity;
 use crate::pipeline::difference::scan::key_digest;
 use crate::pipeline::difference::withhold::{self, WithheldLinks};
 use crate::pipeline::difference::{Scope, Work};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Integer, Text};
+use diesel::sql_types::{BigInt, Integer, Text};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Owners per question to the database.
@@ -49,6 +50,8 @@ pub(super) struct Resolver<'r, 'a> {
     withheld: WithheldLinks,
     /// Owners of a single link whose new target is left out: the link they have stays.
     kept: HashSet<Slot>,
+    /// Stored links, being read while the pairs are.
+    ahead: Option<ReadAhead>,
 }
 
 impl<'r, 'a> Resolver<'r, 'a> {
@@ -66,7 +69,19 @@ impl<'r, 'a> Resolver<'r, 'a> {
         };
         let withheld = work.withholding.of_links(association, scopes);
         let (owners, wanted, kept) = (Vec::new(), Vec::new(), HashSet::new());
-        Ok(Self { association, matches, owners, wanted, load: None, withheld, kept })
+        Ok(Self { association, matches, owners, wanted, load: None, withheld, kept, ahead: None })
+    }
+
+    /// Begins to read the stored links of the owners noted so far, to be compared at the end. No other may be noted.
+    pub(super) fn read_ahead(&mut self, work: &Work<'_>, scopes: &[Scope<'_>]) {
+        if self.owners.is_empty() {
+            return;
+        }
+        self.owners.sort_unstable();
+        self.owners.dedup();
+        let keys = &scopes[self.association.from].keys;
+        let batches = self.owners.chunks(BATCH).map(|owners| stored_ids(keys, owners)).collect();
+        self.ahead = Some(ReadAhead::begin(work.pending, self.association.id, batches));
     }
 
     pub(super) fn owner(&mut self, slot: Slot) {
@@ -238,9 +253,11 @@ impl<'r, 'a> Resolver<'r, 'a> {
         self.owners.dedup();
         let mut wanted = std::mem::take(&mut self.wanted).into_iter().peekable();
         for owners in std::mem::take(&mut self.owners).chunks(BATCH) {
-            let ids: Vec<i64> =
-                owners.iter().map(|&slot| keys.get(slot)).filter(|e| !e.has(flag::NEW)).map(|e| e.id).collect();
-            let mut stored = self.stored(work, ids)?;
+            let links = match &self.ahead {
+                Some(ahead) => ahead.next()?,
+                None => read(work.connection, self.association.id, &stored_ids(keys, owners))?,
+            };
+            let mut stored = self.by_owner(links);
             for &owner in owners {
                 let mut targets = BTreeSet::new();
                 while let Some((_, target)) = wanted.next_if(|(slot, _)| *slot == owner) {
@@ -280,23 +297,15 @@ impl<'r, 'a> Resolver<'r, 'a> {
         work: &mut Work<'_>,
         owners: Vec<i64>,
     ) -> Result<BTreeMap<i64, BTreeSet<i64>>, TaskError> {
-        #[derive(QueryableByName)]
-        struct Link {
-            #[diesel(sql_type = BigInt)]
-            from_id: i64,
-            #[diesel(sql_type = BigInt)]
-            to_id: i64,
-        }
-        let links: Vec<Link> =
-            diesel::sql_query("select from_id, to_id from links where association_id = $1 and from_id = any($2)")
-                .bind::<Integer, _>(self.association.id)
-                .bind::<Array<BigInt>, _>(owners)
-                .load(work.connection)?;
+        Ok(self.by_owner(read(work.connection, self.association.id, &owners)?))
+    }
+
+    fn by_owner(&self, links: Vec<StoredLink>) -> BTreeMap<i64, BTreeSet<i64>> {
         let mut stored: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
         for link in links.into_iter().filter(|link| !self.association.severed.contains(&(link.from_id, link.to_id))) {
             stored.entry(link.from_id).or_default().insert(link.to_id);
         }
-        Ok(stored)
+        stored
     }
 
     /// Freezes what differs between stored and wanted links of an owner; whether anything of it is left out.
@@ -359,6 +368,11 @@ impl<'r, 'a> Resolver<'r, 'a> {
         }
         self.compare(work, scopes)
     }
+}
+
+/// The ids of those owners that are stored.
+fn stored_ids(keys: &Keys, owners: &[Slot]) -> Vec<i64> {
+    owners.iter().map(|&slot| keys.get(slot)).filter(|entry| !entry.has(flag::NEW)).map(|entry| entry.id).collect()
 }
 
 /// The values of a unique property after the run, of all resources of a scope.
