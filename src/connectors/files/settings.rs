@@ -208,6 +208,22 @@ impl ConnectionSettings {
     }
 }
 
+/// The format that the ending of a file's name tells, past that of its packing.
+fn told_by_ending(name: &str) -> Option<Format> {
+    let name = name.to_ascii_lowercase();
+    let name = [".gz", ".zip"].iter().find_map(|packed| name.strip_suffix(packed)).unwrap_or(&name);
+    match name.rsplit_once('.')?.1 {
+        "csv" | "txt" => Some(Format::Csv),
+        "tsv" | "tab" => Some(Format::Tsv),
+        "json" => Some(Format::Json),
+        "ndjson" | "jsonl" => Some(Format::Ndjson),
+        "xml" => Some(Format::Xml),
+        "xlsx" | "xlsm" => Some(Format::Xlsx),
+        "ldif" | "ldf" => Some(Format::Ldif),
+        _ => None,
+    }
+}
+
 impl TableSettings {
     pub(super) fn of(table: &TableDefinition) -> Result<Self, ConnectionError> {
         typed(&table.settings, &format!("table {:?}", table.name))
@@ -255,25 +271,14 @@ impl TableSettings {
 
     /// The format that was set, or the one that the ending of the document's file tells; CSV otherwise.
     pub(super) fn format(&self) -> Format {
-        self.format_of(self.file.as_deref().unwrap_or_default())
+        self.format_of("")
     }
 
-    /// The format that was set, or the one that the ending of a file's name tells, past that of its packing; CSV
-    /// otherwise.
+    /// The same for a file of that name, which tells where the document does not: whatever its sender calls it, what is
+    /// expected stays what it is.
     pub(super) fn format_of(&self, name: &str) -> Format {
-        self.format.unwrap_or_else(|| {
-            let name = name.to_ascii_lowercase();
-            let name = [".gz", ".zip"].iter().find_map(|packed| name.strip_suffix(packed)).unwrap_or(&name);
-            match name.rsplit_once('.').map(|(_, ending)| ending) {
-                Some("tsv" | "tab") => Format::Tsv,
-                Some("json") => Format::Json,
-                Some("ndjson" | "jsonl") => Format::Ndjson,
-                Some("xml") => Format::Xml,
-                Some("xlsx" | "xlsm") => Format::Xlsx,
-                Some("ldif" | "ldf") => Format::Ldif,
-                _ => Format::Csv,
-            }
-        })
+        let expected = || self.file.as_deref().and_then(told_by_ending);
+        self.format.or_else(expected).or_else(|| told_by_ending(name)).unwrap_or(Format::Csv)
     }
 
     /// Separator and quote of a CSV or TSV file.

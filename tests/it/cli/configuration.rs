@@ -21,6 +21,8 @@ fn the_examples_are_applied_as_they_stand() {
             "connector campus: created, version 1",
             "connector directory: created, version 1",
             "connector hr: created, version 1",
+            "connector portal: created, version 1",
+            "connector idp: created, version 1",
             "settings: created, version 1"
         ]
     );
@@ -35,11 +37,11 @@ fn exported_and_applied_again_nothing_changes_wherever_one_stands() {
     muster.run(&["apply", examples().to_str().unwrap()]).succeeded();
     let exported = muster.run(&["export"]).succeeded();
     let applied = muster.run_with_stdin(&["apply"], &exported.stdout).succeeded();
-    assert_eq!(applied.stdout.matches("unchanged").count(), 5, "{applied:?}");
+    assert_eq!(applied.stdout.matches("unchanged").count(), 7, "{applied:?}");
 
     let elsewhere = Program::new();
     let applied = elsewhere.run_with_stdin(&["apply", "-"], &exported.stdout).succeeded();
-    assert_eq!(applied.stdout.matches("created").count(), 5, "{applied:?}");
+    assert_eq!(applied.stdout.matches("created").count(), 7, "{applied:?}");
     assert_eq!(elsewhere.run(&["export"]).succeeded().stdout, exported.stdout);
 
     let one = muster.run(&["export", "campus"]).succeeded();
