@@ -51,7 +51,7 @@ fuzz:
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && failed= && for target in $(FUZZ); do \
 		echo "=== $$target, $(SECONDS) s" && mkdir -p "fuzz/target/corpus/$$target" && \
 		TMPDIR=$$folder $(CARGO) fuzz run --sanitizer none $$target "fuzz/target/corpus/$$target" "fuzz/corpus/$$target" -- \
-			-max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 -max_len=4096 -print_final_stats=1 -verbosity=0 \
+			-max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 -max_len=4096 -print_final_stats=1 -print_funcs=0 -verbosity=0 \
 			|| failed="$$failed $$target"; \
 	done; test -z "$$failed" || { echo "FAILED:$$failed; what it was is in fuzz/artifacts" >&2; exit 1; }
 

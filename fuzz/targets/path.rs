@@ -14,7 +14,10 @@ fuzz_target!(|content: &str| {
     for names in [Names::Exact, Names::Scim] {
         if let Ok(parsed) = Path::parse(path, names) {
             let printed = parsed.to_string();
-            assert_eq!(Path::parse(&printed, names).as_ref(), Ok(&parsed), "{path:?} is printed as {printed:?}");
+            // With quotes it may be longer than a path can be.
+            if printed.len() <= path.len().max(900) {
+                assert_eq!(Path::parse(&printed, names).as_ref(), Ok(&parsed), "{path:?} is printed as {printed:?}");
+            }
             assert!(parsed.step_names().next().is_some(), "a path leads somewhere");
             if let Some(record) = record {
                 let found = parsed.find(record);
