@@ -5,19 +5,23 @@ CARGO ?= cargo
 # `make run PROFILE=release` builds longer and runs faster.
 PROFILE ?= dev
 USERS ?= 100000
+# How long `make fuzz` stays with each reader, and which: `make fuzz SECONDS=600 FUZZ=xml`.
+SECONDS ?= 60
+FUZZ ?= $(sort $(patsubst fuzz/targets/%.rs,%,$(wildcard fuzz/targets/*.rs)))
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PROGRAM := $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/muster
 AXE := $(TARGET)/axe/node_modules/axe-core/axe.min.js
 SCIM := $(TARGET)/scim/scim2_server/service.py
 
-.PHONY: help run test bench bench-ldap lint docs clean
+.PHONY: help run test bench bench-ldap fuzz lint docs clean
 
 help:
 	@echo "make run     build Muster, and serve a demonstration (data in MUSTER_DATA_DIR, ./data if unset)"
 	@echo "make test    all tests: real PostgreSQL, real directory server, real browser"
 	@echo "make bench   speed against the yardstick (USERS=$(USERS))"
 	@echo "make bench-ldap  reading a directory against ldapsearch (USERS=$(USERS))"
+	@echo "make fuzz    invented input for every reader, SECONDS=$(SECONDS) each (FUZZ=\"csv xml\": these alone)"
 	@echo "make lint    format, clippy, licences, spelling"
 	@echo "make docs    the documentation of the code, in $(TARGET)/doc"
 
@@ -38,8 +42,22 @@ bench-ldap:
 	@.ci/needs bench
 	USERS=$(USERS) $(CARGO) bench --locked --bench ldap
 
+# No memory errors are looked for, since there is no unsafe code here: any Rust will do. What a run finds new goes on in
+# the next one; fuzz/corpus holds what each begins with, and is not written to.
+fuzz:
+	@.ci/needs fuzz
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz
+	$(CARGO) fuzz build --sanitizer none
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && failed= && for target in $(FUZZ); do \
+		echo "=== $$target, $(SECONDS) s" && mkdir -p "fuzz/target/corpus/$$target" && \
+		TMPDIR=$$folder $(CARGO) fuzz run --sanitizer none $$target "fuzz/target/corpus/$$target" "fuzz/corpus/$$target" -- \
+			-max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 -max_len=4096 -print_final_stats=1 -print_funcs=0 -verbosity=0 \
+			|| failed="$$failed $$target"; \
+	done; test -z "$$failed" || { echo "FAILED:$$failed; what it was is in fuzz/artifacts" >&2; exit 1; }
+
 lint:
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --locked check licenses bans sources; \
 	else echo "cargo-deny is not installed: licences are not checked"; fi

@@ -56,7 +56,7 @@ impl<R: Read> JsonRecords<R> {
     fn peek(&mut self) -> Result<Option<u8>, Fault> {
         loop {
             let data = self.window.data();
-            let blank = data.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            let blank = data.iter().take_while(|byte| is_space(**byte)).count();
             let found = data.get(blank).copied();
             self.window.pass(blank);
             if found.is_some() || self.window.is_at_end() {
@@ -131,13 +131,14 @@ impl<R: Read> JsonRecords<R> {
         for _ in 0..self.around {
             while self.peek()? == Some(b',') {
                 self.window.pass(1);
-                for separator in [Some(b':'), None] {
-                    let length = self.value()?;
-                    self.window.pass(length);
-                    if let Some(separator) = separator {
-                        self.take(separator, "the member's value")?;
-                    }
+                if !matches!(self.peek()?, None | Some(b'"')) {
+                    return Err(self.window.fault(0, "here should begin the name of a member: '\"'"));
                 }
+                let length = self.value()?;
+                self.window.pass(length);
+                self.take(b':', "the member's value")?;
+                let length = self.value()?;
+                self.window.pass(length);
             }
             self.take(b'}', "the end of the object around the records")?;
         }
@@ -179,6 +180,11 @@ impl<R: Read> NamedRecords for JsonRecords<R> {
         }
         Ok(Some(line))
     }
+}
+
+/// White space as JSON has it: a form feed is none.
+pub(super) fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 /// The length of the JSON value that `data` begins with; `None`: it goes on beyond. Its syntax is not looked at.

@@ -42,7 +42,7 @@ impl<R: Read> NamedRecords for JsonLines<R> {
         while let Some(length) = self.line()? {
             let ended = usize::from(self.window.data().len() > length);
             let line = &self.window.data()[..length];
-            let blank = line.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            let blank = line.iter().take_while(|byte| json::is_space(**byte)).count();
             let text = &line[blank..];
             if text.is_empty() {
                 self.window.advance(length + ended, ended as u64);

@@ -1,6 +1,7 @@
 //! What is accepted and what is refused, case by case: content of the file → rows with their lines, or the place of the
 //! first doubt.
 
+mod fuzzed;
 mod ldif;
 mod packed;
 mod patterns;

@@ -125,10 +125,15 @@ impl<'a> Parser<'a> {
         let (_, operator) =
             operator.ok_or_else(|| format!("{word:?} is no comparison; write eq, ne, co, sw, ew or pr"))?;
         self.spaces();
+        let before = self.text;
         let literal = match self.json()? {
             Value::Null => Literal::Null,
             Value::String(text) => Literal::Text(text),
-            bare @ (Value::Bool(_) | Value::Number(_)) => Literal::Bare(bare.to_string()),
+            // As it is written: 1.50 is compared with 1.50.
+            Value::Bool(_) | Value::Number(_) => {
+                let end = before.len() - self.text.len();
+                Literal::Bare(before.get(..end).unwrap_or_default().to_owned())
+            }
             _ => return Err(format!("{name} can only be compared with a text, a number, true, false or null")),
         };
         Ok(Condition { name, test: Test::Compare(*operator, literal) })

@@ -68,6 +68,16 @@ fn other_names_are_taken_as_they_stand() {
 }
 
 #[test]
+fn a_number_is_compared_and_printed_as_it_is_written() {
+    let record = Json::parse(br#"{"n": [{"x": 6E69}, {"x": 1.50}, {"x": 1.5}]}"#).unwrap();
+    for (path, count) in [("n[x eq 6E69]", 1), ("n[x eq 1.50]", 1), ("n[x ne 1.50]", 2), ("n[x eq 6e69]", 0)] {
+        let parsed = Path::parse(path, Names::Exact).unwrap();
+        assert_eq!(parsed.find(record).len(), count, "{path}");
+        assert_eq!(parsed.to_string(), path);
+    }
+}
+
+#[test]
 fn what_is_no_path_is_told() {
     for (path, words) in [
         ("", "a name is missing"),
