@@ -58,7 +58,7 @@ pub struct ColumnFacts {
     pub several: u64,
     /// The longest value in bytes.
     pub longest: u64,
-    /// Notations of [`NOTATIONS`] that most values have: which, how many, and the line of the first that has not.
+    /// Notations (`NOTATIONS`) that most values have: which, how many, and the line of the first that has not.
     pub notations: Vec<(usize, u64, Option<u64>)>,
     /// Values that look like an address of mail.
     pub mails: u64,
