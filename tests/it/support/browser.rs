@@ -74,16 +74,19 @@ impl Browser {
         field.send_keys(text).await.unwrap();
     }
 
-    /// Clicks the first button or link that reads so.
+    /// Clicks the first button or link that reads so, as soon as there is one: the page may still be on its way.
     pub async fn click(&self, words: &str) {
         let path = format!("//*[self::a or self::button or self::summary][contains(normalize-space(.), '{words}')]");
-        self.client
-            .find(Locator::XPath(&path))
-            .await
-            .unwrap_or_else(|_| panic!("nothing reads {words:?}"))
-            .click()
-            .await
-            .unwrap();
+        let began = Instant::now();
+        loop {
+            if let Ok(found) = self.client.find(Locator::XPath(&path)).await
+                && found.click().await.is_ok()
+            {
+                return;
+            }
+            assert!(began.elapsed() < PATIENCE, "nothing reads {words:?}, or it can't be clicked");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Waits until the page shows this text.
