@@ -130,8 +130,9 @@ impl<'a> ChangeSet<'a> {
         Ok(())
     }
 
-    /// Freezes a change of a link. The keys of its ends are filled in at the end, set-wise.
-    pub fn link(&mut self, change: &LinkChange) -> Result<(), TaskError> {
+    /// Freezes a change of a link. `owner` is the key of its `from` end where that is known, else empty: it is filled in
+    /// at the end, set-wise, as that of its `to` end is.
+    pub fn link(&mut self, change: &LinkChange, owner: &str) -> Result<(), TaskError> {
         let Some(operation) = change.operation else { return Ok(()) };
         self.note(&[
             b"link",
@@ -159,7 +160,7 @@ impl<'a> ChangeSet<'a> {
             .int4(0)
             .null()
             .null()
-            .text("")
+            .text(owner)
             .null()
             .null()
             .null()

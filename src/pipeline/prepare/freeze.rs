@@ -9,9 +9,10 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Integer};
 use std::collections::BTreeMap;
 
-/// Makes `keyed_changes`: the changes, those of links with the keys at both ends, for the pages. The keys are looked up in
-/// what is stored, what is new, and what stands in pending tables; each end first where its association leads to, so that
-/// one index is asked for it. What is not found there was linked under an earlier configuration: it is looked for anywhere.
+/// Makes `keyed_changes`: the changes, those of links with the keys at both ends, for the pages. Those that the difference
+/// did not come across are looked up in what is stored, what is new, and what stands in pending tables; each end first
+/// where its association leads to, so that one index is asked for it. What is not found there was linked under an earlier
+/// configuration: it is looked for anywhere.
 pub fn look_up_keys(
     connection: &mut PgConnection,
     pending: &Pending,
@@ -33,7 +34,7 @@ pub fn look_up_keys(
              select id as association_id, unnest(to_entity_type_ids) as entity_type_id from associations
            )
            select a.from_entity_type_id as entity_type_id, c.from_id as id
-             from {schema}.changes c join associations a on a.id = c.association_id
+             from {schema}.changes c join associations a on a.id = c.association_id where c.key = ''
            union
            select t.entity_type_id, c.to_id from {schema}.changes c join leads_to t using (association_id)
            union
@@ -71,10 +72,10 @@ pub fn look_up_keys(
          create view {schema}.keyed_changes as
            select c.run_id, c.seq, c.created_on, c.entity_type_id, c.association_id, c.operation, c.resource_id,
                   c.from_id, c.to_id, c.before_to_id, c.person_id, c.new_person, c.line, c.digest, c.links_digest,
-                  coalesce(f.key, c.key) as key, coalesce(t.key, c.to_key) as to_key,
+                  coalesce(nullif(c.key, ''), f.key, '') as key, coalesce(t.key, c.to_key) as to_key,
                   coalesce(b.key, c.before_to_key) as before_to_key, c.before, c.after
              from {schema}.changes c
-             left join {schema}.end_keys f on c.association_id is not null and f.id = c.from_id
+             left join {schema}.end_keys f on c.key = '' and f.id = c.from_id
              left join {schema}.end_keys t on c.association_id is not null and t.id = c.to_id
              left join {schema}.end_keys b on c.association_id is not null and b.id = c.before_to_id",
         ids = ids.join(", ")

@@ -110,7 +110,7 @@ fn stream_changes(
                 changes.note(&[b"uncorrelated", &id.to_be_bytes()]);
             }
         } else if let (Some(association), Some(from), Some(to)) = (row.association_id, row.from_id, row.to_id) {
-            changes.link(&LinkChange { association, operation, from, to, before_to: row.before_to_id })?;
+            changes.link(&LinkChange { association, operation, from, to, before_to: row.before_to_id }, "")?;
         }
     }
     Ok(())

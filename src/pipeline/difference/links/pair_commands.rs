@@ -72,7 +72,7 @@ pub(super) fn resolve(
                 }
             }
             if !resolver.association.empty {
-                resolver.differ(work, id, &was, &wanted, &gone)?;
+                resolver.differ(work, (id, ""), &was, &wanted, &gone)?;
             }
         }
     }

@@ -21,6 +21,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 /// Owners per question to the database.
 const BATCH: usize = 5000;
 
+/// Owners whose keys are kept until their links are compared: what bounds the memory. Those of others are looked up.
+const NAMED: usize = 200_000;
+
 /// Where a pair stands, for its problem.
 pub(super) struct Place<'a> {
     pub(super) file: &'a ExtractionFile,
@@ -45,6 +48,8 @@ pub(super) struct Resolver<'r, 'a> {
     owners: Vec<Slot>,
     /// Wanted links of stored owners: owner, target.
     wanted: Vec<(Slot, i64)>,
+    /// Keys of owners that have wanted links, as far as they are kept.
+    names: HashMap<Slot, Box<str>>,
     load: Option<CopyIn>,
     /// Changes that are left out.
     withheld: WithheldLinks,
@@ -68,8 +73,8 @@ impl<'r, 'a> Resolver<'r, 'a> {
             }
         };
         let withheld = work.withholding.of_links(association, scopes);
-        let (owners, wanted, kept) = (Vec::new(), Vec::new(), HashSet::new());
-        Ok(Self { association, matches, owners, wanted, load: None, withheld, kept, ahead: None })
+        let (owners, wanted, names, kept) = (Vec::new(), Vec::new(), HashMap::new(), HashSet::new());
+        Ok(Self { association, matches, owners, wanted, names, load: None, withheld, kept, ahead: None })
     }
 
     /// Begins to read the stored links of the owners noted so far, to be compared at the end. No other may be noted.
@@ -110,6 +115,10 @@ impl<'r, 'a> Resolver<'r, 'a> {
         };
         if !self.association.empty {
             self.wanted.push((slot, target));
+            if self.names.len() < NAMED && !self.names.contains_key(&slot) {
+                let key = scopes[self.association.from].mapper.key_property().reference(place.key);
+                self.names.extend(key.ok().flatten().map(|key| (slot, key.into())));
+            }
             return Ok(());
         }
         if self.load.is_none() {
@@ -252,6 +261,7 @@ impl<'r, 'a> Resolver<'r, 'a> {
         self.owners.sort_unstable();
         self.owners.dedup();
         let mut wanted = std::mem::take(&mut self.wanted).into_iter().peekable();
+        let names = std::mem::take(&mut self.names);
         for owners in std::mem::take(&mut self.owners).chunks(BATCH) {
             let links = match &self.ahead {
                 Some(ahead) => ahead.next()?,
@@ -273,7 +283,8 @@ impl<'r, 'a> Resolver<'r, 'a> {
                 if !self.association.is_read(scope, entry) && (!single || targets.is_empty()) {
                     targets.extend(&stored);
                 }
-                if self.differ(work, entry.id, &stored, &targets, &gone)? {
+                let name = names.get(&owner).map_or("", AsRef::as_ref);
+                if self.differ(work, (entry.id, name), &stored, &targets, &gone)? {
                     open.push(owner);
                 }
             }
@@ -308,11 +319,12 @@ impl<'r, 'a> Resolver<'r, 'a> {
         stored
     }
 
-    /// Freezes what differs between stored and wanted links of an owner; whether anything of it is left out.
+    /// Freezes what differs between stored and wanted links of an owner, of whom the id is known, and maybe the key;
+    /// whether anything of it is left out.
     pub(super) fn differ(
         &mut self,
         work: &mut Work<'_>,
-        owner: i64,
+        (owner, key): (i64, &str),
         stored: &BTreeSet<i64>,
         wanted: &BTreeSet<i64>,
         gone: &HashSet<i64>,
@@ -355,7 +367,7 @@ impl<'r, 'a> Resolver<'r, 'a> {
                     Some(Operation::Delete) => counters.deleted += 1,
                     None => {}
                 }
-                work.changes.link(&change)?;
+                work.changes.link(&change, key)?;
             }
         }
     }

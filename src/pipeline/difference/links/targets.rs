@@ -66,7 +66,7 @@ pub(super) fn follow(
         };
         if link.owner_gone {
             association.counters.deleted += 1;
-            work.changes.link(&delete)?;
+            work.changes.link(&delete, link.owner_key.as_deref().unwrap_or_default())?;
             continue;
         }
         let scope = &scopes[association.from];
@@ -85,7 +85,7 @@ pub(super) fn follow(
         if link.target_gone {
             association.counters.deleted += 1;
             association.severed.insert((link.from_id, link.to_id));
-            work.changes.link(&delete)?;
+            work.changes.link(&delete, link.owner_key.as_deref().unwrap_or_default())?;
         }
     }
     Ok(())
