@@ -383,6 +383,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    newer_digests (entity_type_id, resource_id) {
+        entity_type_id -> Int4,
+        resource_id -> Int8,
+        digest -> Nullable<Uuid>,
+        links_digest -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
     outbox (id) {
         id -> Int8,
         run_id -> Int4,

@@ -331,10 +331,9 @@ impl Writer<'_, '_> {
             entry.set(flag::WRITTEN);
             entry.correlate(person);
             let entry = *entry;
-            let links = row.links_digest.map(|digest| digest.as_u128());
             let links = match scope.knows_pairs(&entry) {
-                true => Some(links.unwrap_or(0).wrapping_add(entry.links)),
-                false => links,
+                true => Some(entry.stored_links.wrapping_add(entry.links)),
+                false => Some(entry.stored_links).filter(|_| !entry.has(flag::LINKS_UNKNOWN)),
             };
             // The digest is that of a whole record.
             let digest = (!entry.has_any(flag::OPEN | flag::PARTIAL)).then_some(entry.digest);

@@ -31,9 +31,10 @@ pub fn stored(connection: &mut PgConnection, scope: &mut Scope<'_>, rows: u64) -
     let expected = usize::try_from(rows.max(count.count.unsigned_abs())).unwrap_or(usize::MAX);
     scope.keys = Keys::with_capacity(expected + expected / 100);
 
-    let stored =
-        diesel::sql_query("select id, digest, links_digest, person_id, key from resources where entity_type_id = $1")
-            .bind::<Integer, _>(scope.id);
+    let stored = diesel::sql_query(
+        "select id, digest, links_digest, person_id, key from digested_resources where entity_type_id = $1",
+    )
+    .bind::<Integer, _>(scope.id);
     for row in stored.load_iter::<Stored, PgRowByRowLoadingMode>(connection)? {
         row?.enter(&mut scope.keys);
     }
@@ -53,7 +54,8 @@ pub fn ask<'k>(
     let unknown: Vec<&str> = keys.filter(|key| scope.keys.find(key_digest(key)).is_none()).collect();
     for keys in unknown.chunks(ASKED_AT_ONCE) {
         let found: Vec<Stored> = diesel::sql_query(
-            "select id, digest, links_digest, person_id, key from resources where entity_type_id = $1 and key = any($2)",
+            "select id, digest, links_digest, person_id, key from digested_resources
+              where entity_type_id = $1 and key = any($2)",
         )
         .bind::<Integer, _>(scope.id)
         .bind::<Array<Text>, _>(keys)

@@ -8,7 +8,7 @@ use crate::pipeline::pending;
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Date, Integer};
+use diesel::sql_types::{BigInt, Bool, Date, Integer};
 use std::collections::BTreeSet;
 
 /// The scopes whose pending tables became partitions.
@@ -30,7 +30,7 @@ pub fn gather(connection: &mut PgConnection, run: &Run) -> Result<(), TaskError>
         .execute(connection)?;
     // Statistics of what statements join and select by; those of values and texts would take longer than they are worth.
     connection.batch_execute(
-        "create index on changes_now (resource_id);
+        "create index on changes_now (resource_id) where resource_id is not null;
          analyze changes_now (entity_type_id, association_id, operation, resource_id, from_id, to_id, before_to_id,
                               person_id, new_person)",
     )?;
@@ -85,6 +85,10 @@ pub fn resources(connection: &mut PgConnection, run: i32) -> Result<BTreeSet<i32
               where c.entity_type_id = {id} and c.operation = 'delete' and r.entity_type_id = {id}
                 and r.id = c.resource_id;
 
+             delete from newer_digests n using changes_now c
+              where c.entity_type_id = {id} and c.operation in ('update', 'delete') and n.entity_type_id = {id}
+                and n.resource_id = c.resource_id;
+
              insert into resources (id, person_id, digest, links_digest, entity_type_id, run_id, line, key, attributes)
              select resource_id, person_id, digest, links_digest, entity_type_id, {run}, line, key, after
                from changes_now where entity_type_id = {id} and operation = 'insert' order by seq"
@@ -124,7 +128,7 @@ pub fn links(connection: &mut PgConnection, run: i32) -> Result<BTreeSet<i32>, T
     Ok(touched)
 }
 
-/// Writes the digests of records whose values stay.
+/// Writes the digests of records whose values stay: beside the records, whose table is wide, until there are many.
 pub fn marks(connection: &mut PgConnection, schema: &str) -> Result<(), TaskError> {
     #[derive(QueryableByName)]
     struct Scope {
@@ -135,11 +139,39 @@ pub fn marks(connection: &mut PgConnection, schema: &str) -> Result<(), TaskErro
         diesel::sql_query(format!("select distinct entity_type_id as id from {schema}.marks")).load(connection)?;
     for Scope { id } in scopes {
         connection.batch_execute(&format!(
-            "update resources r set digest = m.digest, links_digest = m.links_digest
-               from {schema}.marks m where m.entity_type_id = {id} and r.entity_type_id = {id} and r.id = m.id"
+            "insert into newer_digests (entity_type_id, resource_id, digest, links_digest)
+             select entity_type_id, id, digest, links_digest from {schema}.marks where entity_type_id = {id} order by id
+                 on conflict (entity_type_id, resource_id)
+                 do update set digest = excluded.digest, links_digest = excluded.links_digest"
         ))?;
+        fold(connection, id)?;
     }
     Ok(())
+}
+
+/// Once a quarter of an entity type's digests stands beside its records, they go to where the others are.
+fn fold(connection: &mut PgConnection, entity_type: i32) -> QueryResult<()> {
+    #[derive(QueryableByName)]
+    struct Share {
+        #[diesel(sql_type = Bool)]
+        large: bool,
+    }
+    let share: Share = diesel::sql_query(format!(
+        "select count(*) * 4 > (select reltuples from pg_class where oid = 'public.resources_{entity_type}'::regclass)
+                as large
+           from newer_digests where entity_type_id = $1"
+    ))
+    .bind::<Integer, _>(entity_type)
+    .get_result(connection)?;
+    if !share.large {
+        return Ok(());
+    }
+    connection.batch_execute(&format!(
+        "update resources r set digest = n.digest, links_digest = n.links_digest
+           from newer_digests n
+          where n.entity_type_id = {entity_type} and r.entity_type_id = {entity_type} and r.id = n.resource_id;
+         delete from newer_digests where entity_type_id = {entity_type}"
+    ))
 }
 
 /// Tells outbound deliveries what is new. A scope that was attached whole is one row; its readers expand it.
@@ -173,15 +205,12 @@ pub fn announce(connection: &mut PgConnection, run: i32, attached: &Attached) ->
 /// Tells of the memberships that go. Before the groups follow their resources: a group that goes as well must still be
 /// there to be named.
 pub fn announce_departures(connection: &mut PgConnection, run: i32) -> Result<(), TaskError> {
+    members(connection)?;
     memberships(connection, run, Operation::Delete)
 }
 
-/// A link that changes its target takes one membership away and gives another.
-fn memberships(connection: &mut PgConnection, run: i32, operation: Operation) -> Result<(), TaskError> {
-    let (target, word) = match operation {
-        Operation::Delete => ("coalesce(c.before_to_id, c.to_id)", "delete"),
-        Operation::Insert | Operation::Update => ("c.to_id", "insert"),
-    };
+/// Gathers the persons of all members whose memberships come or go (`members_now`): whoever changes groups is in both.
+fn members(connection: &mut PgConnection) -> Result<(), TaskError> {
     #[derive(QueryableByName)]
     struct End {
         #[diesel(sql_type = Integer)]
@@ -192,11 +221,36 @@ fn memberships(connection: &mut PgConnection, run: i32, operation: Operation) ->
         "select distinct unnest(from_entity_type_id || to_entity_type_ids) as id from associations where membership",
     )
     .load(connection)?;
-    if ends.is_empty() {
-        return Ok(());
-    }
     let ends: Vec<String> = ends.iter().map(|end| end.id.to_string()).collect();
-    let ends = ends.join(", ");
+    // No entity type has this id.
+    let ends = if ends.is_empty() { "0".to_owned() } else { ends.join(", ") };
+    connection.batch_execute(&format!(
+        "create temp table members_now on commit drop as
+           with moved as (
+             select c.from_id, c.to_id, c.before_to_id, e.represents = 'groups' as group_first
+               from changes_now c
+               join associations a on a.id = c.association_id and a.membership
+               join entity_types e on e.id = a.from_entity_type_id
+           ), member as materialized (
+             select from_id as id from moved where not group_first
+             union select to_id from moved where group_first
+             union select before_to_id from moved where group_first and before_to_id is not null
+           )
+           select r.id, r.person_id from member join resources r on r.entity_type_id in ({ends}) and r.id = member.id
+            where r.person_id is not null
+           union
+           select resource_id, person_id from changes_now where person_id is not null and operation = 'delete';
+         analyze members_now"
+    ))?;
+    Ok(())
+}
+
+/// A link that changes its target takes one membership away and gives another.
+fn memberships(connection: &mut PgConnection, run: i32, operation: Operation) -> Result<(), TaskError> {
+    let (target, word) = match operation {
+        Operation::Delete => ("coalesce(c.before_to_id, c.to_id)", "delete"),
+        Operation::Insert | Operation::Update => ("c.to_id", "insert"),
+    };
     // The group's end is the one that represents groups; the other leads to the person.
     diesel::sql_query(format!(
         "with moved as materialized (
@@ -207,17 +261,10 @@ fn memberships(connection: &mut PgConnection, run: i32, operation: Operation) ->
              join associations a on a.id = c.association_id and a.membership
              join entity_types e on e.id = a.from_entity_type_id
             where c.operation in ('{word}', 'update')
-         ), persons_of as (
-           select r.id, r.person_id
-             from (select distinct member from moved) m
-             join resources r on r.entity_type_id in ({ends}) and r.id = m.member
-            where r.person_id is not null
-           union
-           select resource_id, person_id from changes_now where person_id is not null and operation = 'delete'
          )
          insert into outbox (run_id, kind, operation, person_id, group_id, association_id)
          select $1, 'membership', '{word}', p.person_id, g.id, m.association_id
-           from moved m join groups g on g.resource_id = m.holder join persons_of p on p.id = m.member"
+           from moved m join groups g on g.resource_id = m.holder join members_now p on p.id = m.member"
     ))
     .bind::<Integer, _>(run)
     .execute(connection)?;

@@ -225,7 +225,7 @@ fn each_command_does_what_it_says_and_other_keys_stay() {
         "people.csv",
         &format!("{PEOPLE}P1,ada,1,here,,U1;U2\nP2,bobby,2,here,P3,U2;U3\nP3,cy,3,here,P1,\nP5,eve,5,here,P2,U1\n"),
     );
-    assert_eq!(count(&muster, "select count(*) from resources where digest is null"), 0);
+    assert_eq!(count(&muster, "select count(*) from digested_resources where digest is null"), 0);
     has_no_drift(&muster);
 }
 

@@ -196,8 +196,8 @@ fn everything(muster: &Program) -> Vec<String> {
            union
            select h.id, e.name || ':' || h.key from resources_history h join entity_types e on e.id = h.entity_type_id
          )
-         select concat_ws(' ', 'written', n.key, r.run_id, r.line, (r.digest is null), (r.links_digest is null))
-           from resources r join named n on n.id = r.id
+         select concat_ws(' ', 'written', n.key, r.run_id, r.line, (d.digest is null), (d.links_digest is null))
+           from resources r join named n on n.id = r.id join digested_resources d on d.id = r.id
          union all
          select concat_ws(' ', 'old', n.key, h.run_id, h.ended_by_run_id, h.line, h.attributes)
            from resources_history h join named n on n.id = h.id

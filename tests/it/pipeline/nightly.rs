@@ -194,8 +194,7 @@ fn a_run_after_a_snapshot_does_what_it_would_do_without() {
         assert_eq!(result(&apply(&with, "school")), result(&apply(&without, "school")));
         assert_eq!(state(&with), state(&without));
         assert_snapshots_hold(&with, pupils);
-        let digests =
-            "select key || ' ' || coalesce(digest::text, '-') || coalesce(links_digest::text, '-') from resources";
+        let digests = "select key || ' ' || coalesce(digest::text, '-') || coalesce(links_digest::text, '-') from digested_resources";
         assert_eq!(lines(&with, digests), lines(&without, digests));
     }
 }
@@ -312,4 +311,46 @@ fn shared_files_stay_as_long_as_an_extraction_needs_them() {
     apply(&muster, "school");
     assert!(files(&muster).iter().all(is_there));
     assert_ne!(files(&muster), first);
+}
+
+#[test]
+fn digests_of_owners_stand_beside_them_until_a_quarter_does() {
+    let muster = school();
+    let school_of = |second: &str, chess: &[usize]| {
+        let pupil = |number| {
+            let name = if number == 2 { second } else { "Pupil" };
+            let club = if chess.contains(&number) { "chess" } else { "go" };
+            format!("{number},{name},p{number}@example.org,{club}\n")
+        };
+        let pupils: String = (1..=12).map(pupil).collect();
+        feed(&muster, &format!("id,name,mail,clubs\n{pupils}"), CLUBS);
+        // Out of the database, each time: what stands there must be the whole truth.
+        execute(&muster, "delete from snapshots");
+        apply(&muster, "school")
+    };
+    let beside = || count(&muster, "select count(*) from newer_digests");
+    let moved = |report: &Value, links: u64| {
+        assert_figures(report, "associations", "member", &[("inserted", links), ("deleted", links)]);
+    };
+    school_of("Bo", &[2]);
+    assert_eq!(beside(), 0);
+
+    moved(&school_of("Bo", &[1, 2]), 1);
+    assert_eq!(beside(), 1);
+    // What the record's own digest says is what once was: it must not hide the way back.
+    moved(&school_of("Bo", &[2]), 1);
+    moved(&school_of("Bo", &[]), 1);
+    assert_eq!(beside(), 2);
+    let report = school_of("Bo", &[]);
+    assert_figures(&report, "entity_types", "pupil", &[("read", 12), ("unchanged", 12)]);
+    moved(&report, 0);
+
+    // A record that changes itself takes its digests with it.
+    moved(&school_of("Bea", &[2]), 1);
+    assert_eq!(beside(), 1);
+    moved(&school_of("Bea", &[2]), 0);
+
+    moved(&school_of("Bea", &[2, 3, 4, 5]), 3);
+    assert_eq!(beside(), 0);
+    moved(&school_of("Bea", &[2, 3, 4, 5]), 0);
 }

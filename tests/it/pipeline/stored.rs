@@ -133,7 +133,7 @@ pub fn assert_snapshots_hold(muster: &Program, context: &str) -> usize {
                 "select 'entity type ' || e.id || ' ' || coalesce(string_agg(format('%s %s %s %s %s', r.id, r.key,
                           coalesce(r.digest::text, '-'), coalesce(r.links_digest::text, '-'), r.person_id is null),
                           E'\t' order by r.id) filter (where r.id is not null), '')
-                   from entity_types e left join resources r on r.entity_type_id = e.id
+                   from entity_types e left join digested_resources r on r.entity_type_id = e.id
                   where e.connector_id = {id} and not e.retired group by e.id
                  union all
                  select 'association ' || a.id || ' ' || count(l.from_id)

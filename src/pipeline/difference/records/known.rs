@@ -5,10 +5,9 @@ use crate::pipeline::TaskError;
 use crate::pipeline::difference::Scope;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Integer, Jsonb, Nullable, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Integer, Jsonb, Nullable};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
-use uuid::Uuid;
 
 /// A record as it is stored.
 #[derive(QueryableByName)]
@@ -17,8 +16,6 @@ pub(super) struct Stored {
     pub(super) id: i64,
     #[diesel(sql_type = Nullable<BigInt>)]
     pub(super) person_id: Option<i64>,
-    #[diesel(sql_type = Nullable<SqlUuid>)]
-    pub(super) links_digest: Option<Uuid>,
     #[diesel(sql_type = Jsonb)]
     pub(super) attributes: Value,
 }
@@ -30,12 +27,11 @@ pub(super) fn stored(
     known: &[Accepted],
 ) -> Result<HashMap<i64, Stored>, TaskError> {
     let ids: Vec<i64> = known.iter().map(|accepted| scope.keys.get(accepted.slot).id).collect();
-    let rows: Vec<Stored> = diesel::sql_query(
-        "select id, person_id, links_digest, attributes from resources where entity_type_id = $1 and id = any($2)",
-    )
-    .bind::<Integer, _>(scope.id)
-    .bind::<Array<BigInt>, _>(ids)
-    .load(connection)?;
+    let rows: Vec<Stored> =
+        diesel::sql_query("select id, person_id, attributes from resources where entity_type_id = $1 and id = any($2)")
+            .bind::<Integer, _>(scope.id)
+            .bind::<Array<BigInt>, _>(ids)
+            .load(connection)?;
     Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }
 
