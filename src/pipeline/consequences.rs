@@ -180,6 +180,9 @@ impl World {
             "with losing as (
                select to_id as id from going where association_id in ({group_first})
                union select from_id from going where association_id in ({group_last})
+               -- Most exchange one group for another: who gets one needs no further question.
+               except select to_id from coming where association_id in ({group_first})
+               except select from_id from coming where association_id in ({group_last})
              ), people as materialized (
                select r.person_id, min(r.key) as key from losing
                  join resources r on r.id = losing.id and r.entity_type_id in ({users}) and r.person_id is not null

@@ -278,8 +278,10 @@ fn forecast(
     }
     let authority = people::authority(connection, &plan.connector, &plan.definition)?;
     let changes = format!("{}.changes", pending.schema);
-    diesel::sql_query(format!("create index on {changes} (person_id)")).execute(connection)?;
-    diesel::sql_query(format!("create index on {changes} (resource_id)")).execute(connection)?;
+    diesel::sql_query(format!("create index on {changes} (person_id) where person_id is not null"))
+        .execute(connection)?;
+    diesel::sql_query(format!("create index on {changes} (resource_id) where resource_id is not null"))
+        .execute(connection)?;
     diesel::sql_query(format!("analyze {changes}")).execute(connection)?;
     let world = PeopleWorld { changes: &changes, added: users, applied: false, made: reserved };
     let now = db::now(connection)?;
