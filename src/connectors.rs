@@ -75,6 +75,12 @@ pub trait ConnectionKind: Sync {
         Ok(false)
     }
 
+    /// Whether the tables may be read whole in place of what changed since their cursors, because some source can't tell
+    /// that any more: not if that is older than the changes that were applied.
+    fn check_instead(&self, _connection: &ConnectionRequest, _since: &Cursors) -> Result<(), ConnectionError> {
+        Ok(())
+    }
+
     /// What has arrived, of a connection that starts runs by arrival; `None` of others, and while something that is
     /// expected is not there. Read without waiting: it is asked every few seconds.
     fn arrival(&self, _connection: &ConnectionDefinition) -> Result<Option<Arrival>, ConnectionError> {
