@@ -22,10 +22,6 @@ pub(super) fn resolve(connection: &ConnectionDefinition) -> Result<BTreeMap<Stri
 fn read(reference: &Value) -> Result<String, String> {
     let named = |key| reference.get(key).and_then(Value::as_str);
     let secret = match (named("env"), named("file")) {
-        // It would be sent to whatever the connection reaches.
-        (Some("DATABASE_URL"), _) => {
-            Err("DATABASE_URL is Muster's own; give the connection a secret of its own".to_owned())
-        }
         (Some(variable), _) => Secret::from_environment(variable),
         (None, Some(path)) => Secret::from_file(path),
         (None, None) => Err("write { env = \"NAME\" } or { file = \"PATH\" }".to_owned()),
@@ -39,16 +35,9 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_secret_from_a_file_has_no_line_end() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), " pass word \r\n").unwrap();
-        assert_eq!(read(&json!({"file": file.path()})).unwrap(), " pass word ");
-    }
-
-    #[test]
     fn what_is_missing_is_named() {
-        let error = read(&json!({"env": "MUSTER_TEST_NOT_SET"})).unwrap_err();
-        assert!(error.contains("MUSTER_TEST_NOT_SET is not set"), "{error}");
+        let error = read(&json!({"env": "TEST_OF_MUSTER_NOT_SET"})).unwrap_err();
+        assert!(error.contains("TEST_OF_MUSTER_NOT_SET is not set"), "{error}");
         assert!(read(&json!({"file": "/nowhere/secret"})).unwrap_err().contains("/nowhere/secret"));
         assert!(read(&json!("inline")).is_err());
         assert!(read(&json!({"env": "DATABASE_URL"})).unwrap_err().contains("Muster's own"));

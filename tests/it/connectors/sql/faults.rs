@@ -49,6 +49,28 @@ fn a_query_only_reads() {
 }
 
 #[test]
+fn a_database_of_muster_itself_is_no_source() {
+    let database = Postgres::new();
+    let url = database.url();
+    let source = Source::Postgres(database);
+    let document = query(&source, "select 1 as id");
+    document.export().unwrap();
+    muster::db::migrate(&url).unwrap();
+    for document in [document, source.by_network("[[table]]\nname = \"people\"\nquery = \"select 1 as id\"\n")] {
+        let document = if document.definition.settings.contains_key("host") {
+            let Source::Postgres(database) = &source else { unreachable!() };
+            document.set("ca_file", database.ca_file.to_str().unwrap())
+        } else {
+            document
+        };
+        let refused = document.failure();
+        assert!(refused.message.contains("a database of Muster itself") && !refused.transient, "{refused}");
+        let findings = kind("sql").unwrap().check(&document.request()).unwrap();
+        assert!(!findings[0].ok && findings.len() == 1, "{findings:?}");
+    }
+}
+
+#[test]
 fn errors_name_what_is_wrong() {
     let [postgres, mariadb, sqlite] = Source::all();
     for source in [&postgres, &mariadb, &sqlite] {
