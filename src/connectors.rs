@@ -104,6 +104,12 @@ pub trait ConnectionKind: Sync {
         false
     }
 
+    /// Whether a column of that name may be the kind's own addition to a table, to tell changes by: it comes and goes
+    /// with the way in which they are told, and is no part of the source's header.
+    fn adds_column(&self, _column: &str) -> bool {
+        false
+    }
+
     /// Whether telling changes takes what the applied runs have read ([`Extraction::known`]).
     fn compares_with_known(&self) -> bool {
         false

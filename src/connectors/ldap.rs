@@ -184,6 +184,11 @@ impl ConnectionKind for Ldap {
     }
 
     fn compares_with_known(&self) -> bool {
+    fn adds_column(&self, column: &str) -> bool {
+        let added = ["entryUUID", "objectGUID", "entryCSN", "modifyTimestamp", "whenChanged"];
+        added.iter().any(|name| name.eq_ignore_ascii_case(column))
+    }
+
         true
     }
 
