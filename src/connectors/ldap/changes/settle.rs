@@ -13,7 +13,7 @@ use super::super::unasked::Unasked;
 use super::cursor::Cursor;
 use super::found::{Changed, Found, Mark, digest};
 use super::identity::Identity;
-use super::{Watched, timestamp};
+use super::{Mechanism, Watched, timestamp};
 use crate::connectors::{Changes, ChangesError, Extraction, KnownRecord, SourceEnd};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use xxhash_rust::xxh3::xxh3_128;
@@ -111,15 +111,15 @@ impl Settled {
         let words = format!("{}: {changed} entries new or changed, {gone} keys gone", found.end);
         let figures = [("changed", changed), ("gone", gone)].map(|(name, figure)| (name.to_owned(), figure.into()));
         extraction.end(SourceEnd { words, figures: BTreeMap::from(figures) })?;
-        extraction.cursor(found.position.map_or_else(|| cursor.clone(), |position| cursor.at(position)).to_json());
+        let position = match cursor.mechanism {
+            Mechanism::Timestamp => Some(timestamp::stood(watched.began.elapsed())),
+            _ => found.position,
+        };
+        extraction.cursor(position.map_or_else(|| cursor.clone(), |position| cursor.at(position)).to_json());
         Ok(())
     }
 }
 
-/// The record of an entry as it was.
-type Old = (Identity, Vec<String>);
-
-/// So many entries do not all go in a day's work; below, as with the guard over volumes, it may be so.
 /// What became of an entry that was not read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
@@ -144,6 +144,10 @@ impl Fate {
     }
 }
 
+/// The record of an entry as it was.
+type Old = (Identity, Vec<String>);
+
+/// So many entries do not all go in a day's work; below, as with the guard over volumes, it may be so.
 const FEW: u64 = 20;
 
 /// What the entries concerned were before.
