@@ -465,7 +465,9 @@ fn a_cursor_that_is_no_longer_valid_turns_the_run_into_a_complete_one_and_it_say
     file(&muster, "people-3.csv", "Op,Id,Login,Grade,State,Boss,Teams\nupdate,P2,bob3,1,here,,\n");
     // The complete file is older than what was applied since: it would make P1 what it was.
     let refused = start(&muster).exited(1).stdout;
-    for words in ["people.csv", "would take them back", "start a complete run by hand", "people-1.csv, the delta file that was"] {
+    for words in
+        ["people.csv", "would take them back", "start a complete run by hand", "people-1.csv, the delta file that was"]
+    {
         assert!(refused.contains(words), "{words}: {refused}");
     }
     assert_eq!(people(&muster)[..2], ["P1 ada1 1 ada1/1", "P2 bob 2 bob/2"]);
