@@ -37,8 +37,6 @@ pub struct Config {
 #[error("the environment has {} wrong setting(s):\n{}", .0.len(), .0.join("\n"))]
 pub struct ConfigError(pub Vec<String>);
 
-const DATA_DIR: &str = "./data";
-
 const KNOWN: &[&str] = &[
     "MUSTER_DATA_DIR",
     "MUSTER_LISTEN",
@@ -70,7 +68,7 @@ impl Config {
         }
         let mut take = |name: &str| found.remove(name).filter(|value| !value.is_empty());
 
-        let data_dir = PathBuf::from(take("MUSTER_DATA_DIR").unwrap_or_else(|| DATA_DIR.into()));
+        let data_dir = PathBuf::from(take("MUSTER_DATA_DIR").unwrap_or_else(|| "./data".into()));
         let data_dir = std::path::absolute(&data_dir).unwrap_or(data_dir);
         let secret_folders =
             secret_folders(&data_dir, take("MUSTER_SECRETS_DIR").as_deref(), take("CREDENTIALS_DIRECTORY").as_deref());
@@ -114,14 +112,6 @@ impl Config {
         };
         if wrong.is_empty() { Ok(config) } else { Err(ConfigError(wrong)) }
     }
-}
-
-/// The folders that documents may name files with secrets in, by the process's environment.
-pub fn folders_of_secrets() -> Vec<PathBuf> {
-    let read = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let data_dir = PathBuf::from(read("MUSTER_DATA_DIR").unwrap_or_else(|| DATA_DIR.into()));
-    let data_dir = std::path::absolute(&data_dir).unwrap_or(data_dir);
-    secret_folders(&data_dir, read("MUSTER_SECRETS_DIR").as_deref(), read("CREDENTIALS_DIRECTORY").as_deref())
 }
 
 fn secret_folders(data_dir: &Path, named: Option<&str>, credentials: Option<&str>) -> Vec<PathBuf> {

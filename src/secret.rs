@@ -1,9 +1,9 @@
 //! A secret that never prints itself.
 
-use crate::config;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
 use zeroize::Zeroizing;
 
 /// The longest secret that is read from a file, in bytes.
@@ -11,6 +11,21 @@ const LONGEST: u64 = 64 << 10;
 
 /// Beginnings of variables that are Muster's own: its settings, and the keys of its store.
 const OWN: &[&str] = &["MUSTER_", "AWS_"];
+
+/// Where files with secrets may lie.
+static FOLDERS: RwLock<Vec<PathBuf>> = RwLock::new(Vec::new());
+
+/// Lets documents name files with secrets in these folders: said by whoever starts the process, by its settings
+/// ([`Config::secret_folders`](crate::config::Config::secret_folders)). Before that they may lie nowhere.
+pub fn trust_folders(folders: &[PathBuf]) {
+    let mut trusted = FOLDERS.write().unwrap_or_else(PoisonError::into_inner);
+    trusted.extend(folders.iter().cloned());
+}
+
+/// The folders that are meant for secrets.
+pub fn trusted_folders() -> Vec<PathBuf> {
+    FOLDERS.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
 
 /// A password or token in memory: masked in `Debug`, wiped when dropped.
 #[derive(Clone)]
@@ -37,11 +52,10 @@ impl Secret {
         }
     }
 
-    /// The secret in a file, which lies in one of the folders that are meant for secrets
-    /// ([`config::folders_of_secrets`]): whoever may write a document may not so read any file of this machine. The
-    /// error names the file, never what is in it.
+    /// The secret in a file, which lies in one of the folders that are meant for secrets ([`trust_folders`]): whoever may
+    /// write a document may not so read any file of this machine. The error names the file, never what is in it.
     pub fn from_file(path: &str) -> Result<Self, String> {
-        Self::from_file_within(path, &config::folders_of_secrets())
+        Self::from_file_within(path, &trusted_folders())
     }
 
     fn from_file_within(path: &str, folders: &[PathBuf]) -> Result<Self, String> {

@@ -1,9 +1,8 @@
 //! Secrets of a connection: resolved for the child that needs them, and for nobody else.
 
-use crate::config;
 use crate::connectors::{self, ConnectionError, SettingValue};
 use crate::model::connection::ConnectionDefinition;
-use crate::secret::Secret;
+use crate::secret::{Secret, trusted_folders};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,7 +12,7 @@ const PROCESSES: &str = "/proc";
 
 /// The secrets of a connection by setting. Errors name the variable or the file, never what is in it.
 pub(super) fn resolve(connection: &ConnectionDefinition) -> Result<BTreeMap<String, String>, ConnectionError> {
-    let mut folders = config::folders_of_secrets();
+    let mut folders = trusted_folders();
     folders.push(PROCESSES.into());
     stays_away_from(connection, &folders)?;
     let settings = connectors::kind(&connection.kind).map(|kind| kind.settings()).unwrap_or_default();

@@ -132,3 +132,26 @@ fn a_second_write_within_a_second_is_seen_whatever_else_was_read() {
     }
     panic!("no two writes came within a second");
 }
+
+#[test]
+fn numbers_of_writes_of_a_database_that_is_not_seen_are_no_use() {
+    // What a domain controller says of itself, to an account that may not see more.
+    let root = tempfile::NamedTempFile::new().unwrap();
+    let said = "dn:\nsupportedCapabilities: 1.2.840.113556.1.4.800\nhighestCommittedUSN: 7\n";
+    std::fs::write(root.path(), said).unwrap();
+    let attributes: String = ["supportedCapabilities", "highestCommittedUSN"]
+        .iter()
+        .enumerate()
+        .map(|(number, name)| {
+            format!(
+                "attributetype ( 1.3.6.1.4.1.4203.666.1.{number} NAME '{name}' SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )\n"
+            )
+        })
+        .collect();
+    let lines = format!("{attributes}rootDSE {}", root.path().display());
+    let directory = Directory::builder().configure_server(&lines).start();
+    let document = document(&directory, "usn", "uid");
+    assert!(document.export().unwrap().cursors.is_empty());
+    let findings = muster::connectors::kind("ldap").unwrap().check(&document.request()).unwrap();
+    assert!(findings.iter().any(|finding| finding.message.contains("would not be noticed")), "{findings:?}");
+}
