@@ -122,7 +122,9 @@ mod tests {
     use futures::StreamExt;
 
     /// Never ends; tells when it is let go.
-    struct Endless(tokio::sync::mpsc::Sender<()>);
+    struct Endless {
+        _alive: Sender<()>,
+    }
 
     impl Read for Endless {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -134,7 +136,7 @@ mod tests {
     async fn whoever_takes_nothing_holds_no_thread_and_gets_no_whole_file() {
         let (alive, mut gone) = channel::<()>(1);
         let (outgoing, body) = outgoing_within(Duration::from_millis(50));
-        drop(actix_web::rt::task::spawn_blocking(move || pass(Endless(alive), outgoing)));
+        drop(actix_web::rt::task::spawn_blocking(move || pass(Endless { _alive: alive }, outgoing)));
         // Nothing is sent there: the channel ends with the thread's work.
         let let_go = tokio::time::timeout(Duration::from_secs(20), gone.recv()).await;
         assert_eq!(let_go, Ok(None));

@@ -103,7 +103,7 @@ fn a_changed_key_asks_for_a_complete_run_whatever_it_is_made_of() {
         let document = Document::new(&server.url()).users(&["id", "title", number, mail]).key("users", key);
         let first = document.export().unwrap();
         server.set("Users", &ids[1], "title", json!("Lead"));
-        assert!(document.changes(&first.cursors).unwrap().rows("users").len() > 0);
+        assert!(!document.changes(&first.cursors).unwrap().rows("users").is_empty());
         server.set("Users", &ids[2], attribute, value);
         expired(&document, &first.cursors, "have other keys");
     }
