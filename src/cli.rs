@@ -43,6 +43,7 @@ pub use output::Output;
 pub use session::{Session, who};
 
 use crate::config::Config;
+use crate::secret::trust_folders;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -197,6 +198,7 @@ pub fn main() -> ExitCode {
             return Exit::Usage.into();
         }
     };
+    trust_folders(&config.secret_folders);
     if let Err(error) = logging::start(&config, cli.command.is_service()) {
         output.message(error);
         return Exit::Usage.into();

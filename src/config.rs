@@ -1,7 +1,7 @@
 //! Settings of the server, from the environment (SPEC 9.2). All errors are listed at once; unknown settings are errors.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How this process runs.
 #[derive(Debug, Clone)]
@@ -15,6 +15,9 @@ pub struct Config {
     /// `MUSTER_SECRET_KEY_FILE`: the key for what is keyed (throttling, suppression). Default: `secret.key` in the data
     /// directory, made on first use.
     pub secret_key_file: PathBuf,
+    /// `MUSTER_SECRETS_DIR` (default: `/run/secrets`, and systemd's `CREDENTIALS_DIRECTORY`): the folders, with colons
+    /// between, that documents may name files with secrets in; beside them always `secrets` in the data directory.
+    pub secret_folders: Vec<PathBuf>,
     /// `MUSTER_STORE_URL`: the object store of extractions. Unset: the folder `store` in the data directory.
     pub store_url: Option<String>,
     /// `MUSTER_PUBLIC_URL`: how browsers reach the server; `https` makes cookies `Secure`. Default: `http://` + listen.
@@ -38,6 +41,7 @@ const KNOWN: &[&str] = &[
     "MUSTER_DATA_DIR",
     "MUSTER_LISTEN",
     "MUSTER_SECRET_KEY_FILE",
+    "MUSTER_SECRETS_DIR",
     "MUSTER_STORE_URL",
     "MUSTER_PUBLIC_URL",
     "MUSTER_WORKERS",
@@ -66,6 +70,14 @@ impl Config {
 
         let data_dir = PathBuf::from(take("MUSTER_DATA_DIR").unwrap_or_else(|| "./data".into()));
         let data_dir = std::path::absolute(&data_dir).unwrap_or(data_dir);
+        let secret_folders =
+            secret_folders(&data_dir, take("MUSTER_SECRETS_DIR").as_deref(), take("CREDENTIALS_DIRECTORY").as_deref());
+        for folder in secret_folders.iter().filter(|folder| !folder.is_absolute()) {
+            wrong.push(format!(
+                "MUSTER_SECRETS_DIR names {}; write whole paths of folders, with colons between",
+                folder.display()
+            ));
+        }
         let listen_text = take("MUSTER_LISTEN").unwrap_or_else(|| "127.0.0.1:8080".into());
         let listen = listen_text.parse().unwrap_or_else(|_| {
             wrong
@@ -88,6 +100,7 @@ impl Config {
         let config = Self {
             database_url: take("DATABASE_URL"),
             secret_key_file: take("MUSTER_SECRET_KEY_FILE").map_or_else(|| data_dir.join("secret.key"), PathBuf::from),
+            secret_folders,
             store_url: take("MUSTER_STORE_URL"),
             public_url: take("MUSTER_PUBLIC_URL").unwrap_or_else(|| format!("http://{listen}")),
             log: take("MUSTER_LOG"),
@@ -99,4 +112,13 @@ impl Config {
         };
         if wrong.is_empty() { Ok(config) } else { Err(ConfigError(wrong)) }
     }
+}
+
+fn secret_folders(data_dir: &Path, named: Option<&str>, credentials: Option<&str>) -> Vec<PathBuf> {
+    let mut folders = vec![data_dir.join("secrets")];
+    match named {
+        Some(named) => folders.extend(named.split(':').filter(|folder| !folder.is_empty()).map(PathBuf::from)),
+        None => folders.extend(std::iter::once("/run/secrets").chain(credentials).map(PathBuf::from)),
+    }
+    folders
 }

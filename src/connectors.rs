@@ -75,6 +75,12 @@ pub trait ConnectionKind: Sync {
         Ok(false)
     }
 
+    /// Whether the tables may be read whole in place of what changed since their cursors, because some source can't tell
+    /// that any more: not if that is older than the changes that were applied.
+    fn check_instead(&self, _connection: &ConnectionRequest, _since: &Cursors) -> Result<(), ConnectionError> {
+        Ok(())
+    }
+
     /// What has arrived, of a connection that starts runs by arrival; `None` of others, and while something that is
     /// expected is not there. Read without waiting: it is asked every few seconds.
     fn arrival(&self, _connection: &ConnectionDefinition) -> Result<Option<Arrival>, ConnectionError> {
@@ -95,6 +101,12 @@ pub trait ConnectionKind: Sync {
 
     /// Whether a table can tell what changed since a cursor, going by its settings alone.
     fn tells_changes(&self, _connection: &ConnectionDefinition, _table: &TableDefinition) -> bool {
+        false
+    }
+
+    /// Whether a column of that name may be the kind's own addition to a table, to tell changes by: it comes and goes
+    /// with the way in which they are told, and is no part of the source's header.
+    fn adds_column(&self, _column: &str) -> bool {
         false
     }
 

@@ -11,7 +11,7 @@ mod runtime;
 mod writer;
 
 pub use identity::{IdentityError, ensure_bound};
-pub use pieces::{PieceError, Pieces, forget_pieces};
+pub use pieces::{PieceError, Pieces, forget_pieces, received_before};
 pub use reader::{PieceReader, StoreReader, VerifyingReader};
 pub use received::{LARGEST_FILE, take_in};
 pub use writer::{Sealed, Sealing, StoreWriter};

@@ -120,6 +120,13 @@ impl ConnectionKind for Files {
         Ok(is_same)
     }
 
+    fn check_instead(&self, connection: &ConnectionRequest, since: &Cursors) -> Result<(), ConnectionError> {
+        let tables = connection.definition.tables.iter();
+        tables
+            .filter_map(|table| Some((table, since.get(&table.name)?)))
+            .try_for_each(|(table, since)| delta::check_instead(connection, table, since))
+    }
+
     fn arrival(&self, connection: &ConnectionDefinition) -> Result<Option<Arrival>, ConnectionError> {
         arrival::look(connection)
     }

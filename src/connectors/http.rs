@@ -17,10 +17,12 @@ pub mod watermark;
 use super::{ConnectionError, tls};
 use address::{Allowed, refused_literal};
 use answer::{Judged, judge, judge_failure};
+use chrono::{DateTime, Utc};
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap};
 use reqwest::redirect::Policy;
 use reqwest::{Client as HttpClient, Response};
 use settings::Service;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use url::Url;
 
@@ -42,7 +44,12 @@ pub struct Client {
     service: Service,
     accept: &'static str,
     patience: Duration,
+    /// The service's time by its answers, in seconds since 1970; `UNKNOWN` before one has told it.
+    clock: AtomicI64,
 }
+
+/// No answer has told the time.
+const UNKNOWN: i64 = i64::MIN;
 
 /// What a service answered: JSON, as far as it says so itself.
 pub struct Answer {
@@ -69,7 +76,7 @@ impl Client {
             .timeout(ANSWER_WITHIN);
         let builder = if service.allow_link_local { builder } else { builder.dns_resolver(Allowed) };
         let http = builder.build().map_err(|error| refuse(error.without_url().to_string()))?;
-        Ok(Self { http, service, accept, patience: PATIENCE })
+        Ok(Self { http, service, accept, patience: PATIENCE, clock: AtomicI64::new(UNKNOWN) })
     }
 
     /// One that does not wait for a busy service: somebody is waiting for the answer.
@@ -80,6 +87,12 @@ impl Client {
     /// The service.
     pub fn service(&self) -> &Service {
         &self.service
+    }
+
+    /// What time it is by the service's own clock, as the newest of its answers says (`Date`, RFC 9110 6.6.1); `None` if
+    /// none of them does.
+    pub fn clock(&self) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp(self.clock.load(Ordering::Relaxed), 0)
     }
 
     /// Asks for what stands there, which must be the service's own. A service that is too busy is asked again when it
@@ -141,6 +154,9 @@ impl Client {
 
     async fn read(&self, mut response: Response, place: &str) -> Result<Answer, ConnectionError> {
         let headers = std::mem::take(response.headers_mut());
+        if let Some(told) = answer::time(&headers) {
+            self.clock.fetch_max(told.timestamp(), Ordering::Relaxed);
+        }
         let too_large = || {
             let message =
                 format!("the answer is larger than {} MiB: ask for less at a time (`page_size`)", LARGEST_ANSWER >> 20);

@@ -38,6 +38,7 @@ use schema::Schema;
 use search::PagedSearch;
 use session::Session;
 use settings::{DirectorySettings, SearchTable, Wish};
+use std::time::Instant;
 use unasked::Unasked;
 
 /// LDAP directories.
@@ -183,6 +184,11 @@ impl ConnectionKind for Ldap {
         Wish::of(&table.settings) != Wish::None
     }
 
+    fn adds_column(&self, column: &str) -> bool {
+        let added = ["entryUUID", "objectGUID", "entryCSN", "modifyTimestamp", "whenChanged"];
+        added.iter().any(|name| name.eq_ignore_ascii_case(column))
+    }
+
     fn compares_with_known(&self) -> bool {
         true
     }
@@ -253,6 +259,7 @@ async fn export_table(
     table: &SearchTable,
     extraction: &mut dyn Extraction,
 ) -> Result<(), ConnectionError> {
+    let began = Instant::now();
     // Before the table is read: what changes meanwhile is told again, rather than missed.
     let Stand { table, cursor, .. } = changes::stand(session, root, table).await?;
     let table = &table;
@@ -273,7 +280,7 @@ async fn export_table(
     }
     extraction.end(search.end())?;
     if let Some(cursor) = cursor {
-        extraction.cursor(cursor);
+        extraction.cursor(changes::stood(cursor, began.elapsed()));
     }
     Ok(())
 }

@@ -112,7 +112,13 @@ impl ConnectionKind for Rest {
                     true => Some(Position::parse(&client, table, since.get(&table.name))?),
                     false => None,
                 };
+                let from = since.as_ref().and_then(|since| Watermark::parse(&since.from));
                 export(&client, table, since, extraction).await?;
+                if from.is_some_and(|from| from.is_ahead_of(client.clock())) {
+                    let why = "the service's clock is behind where the last applied run stood, so changes may be dated \
+                               before that";
+                    return Err(ChangesError::Expired(format!("{}: {why}", table.path)));
+                }
             }
             Ok(())
         })
@@ -133,7 +139,10 @@ impl Position {
         let since = since.and_then(|since| serde_json::from_value::<Self>(since.clone()).ok());
         let expired = |why: &str| Err(ChangesError::Expired(format!("{}: {why}", table.path)));
         match since {
-            None => expired("no applied run has read it whole with its watermark column yet"),
+            None => expired(
+                "no applied run has read it whole yet with its watermark column in each record (and, for moments, the \
+                 service's own time in its answers, Date)",
+            ),
             Some(since) if since.source != source(client, table) => {
                 expired("its address or watermark is another than in the last applied run")
             }
@@ -170,24 +179,35 @@ async fn export(
     let mut list = List::new(client, table, since.as_ref().map(|since| since.from.as_str()));
     let (mut newest, mut all_dated) = (None, true);
     while let Some(page) = list.page().await? {
-        let (deleted, kept): (Vec<Json<'_>>, Vec<Json<'_>>) = page.all().partition(|record| is_deleted(table, *record));
-        for record in deleted.iter().chain(&kept) {
-            all_dated &= note_changed(&mut newest, table, *record).map_err(|error| list.in_context(error))?;
+        let (mut deleted, listed): (Vec<Json<'_>>, Vec<Json<'_>>) =
+            page.all().partition(|record| is_deleted(table, *record));
+        let details = details(client, table, &listed).await.map_err(|error| list.in_context(error))?;
+        // What a list leaves out, be it that a record is deleted or when it changed, its details may tell.
+        let bodies = details.iter().flatten().filter_map(|body| Json::parse(body).ok());
+        let whole: Vec<Json<'_>> = if details.is_some() { bodies.collect() } else { listed.clone() };
+        let mut dated = |one: &[Json<'_>]| {
+            one.iter().try_fold(false, |dated, record| Ok(dated | note_changed(&mut newest, table, *record)?))
+        };
+        for record in &deleted {
+            all_dated &= dated(&[*record]).map_err(|error| list.in_context(error))?;
         }
+        for (record, whole) in listed.iter().zip(&whole) {
+            all_dated &= dated(&[*record, *whole]).map_err(|error| list.in_context(error))?;
+        }
+        let (gone, kept): (Vec<Json<'_>>, Vec<Json<'_>>) =
+            whole.into_iter().partition(|record| is_deleted(table, *record));
+        deleted.extend(gone);
         if since.is_some() {
             let mut gone = |record| write(&mut shape, table, record, Some("delete"), extraction);
             deleted.into_iter().try_for_each(&mut gone).map_err(|error| list.in_context(error))?;
         }
-        let details = details(client, table, &kept).await.map_err(|error| list.in_context(error))?;
         let command = since.as_ref().map(|_| "update");
         let mut write = |record: Json<'_>| write(&mut shape, table, record, command, extraction);
-        let written = match details {
-            None => kept.into_iter().try_for_each(&mut write),
-            Some(bodies) => bodies.iter().filter_map(|body| Json::parse(body).ok()).try_for_each(&mut write),
-        };
-        written.map_err(|error| list.in_context(error))?;
+        kept.into_iter().try_for_each(&mut write).map_err(|error| list.in_context(error))?;
     }
-    if let Some(position) = position(client, table, since, newest.filter(|_| all_dated), began) {
+    let newest: Option<Watermark> = newest.filter(|_| all_dated);
+    let newest = newest.and_then(|newest| newest.by_clock(client.clock()));
+    if let Some(position) = position(client, table, since, newest, began) {
         extraction.cursor(position);
     }
     extraction.end(list.end())

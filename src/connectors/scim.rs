@@ -115,7 +115,7 @@ fn ask(abilities: &Abilities, table: &ResourceTable, page_size: u64) -> Question
     Question {
         filter: table.filter.clone(),
         attributes,
-        known_by: changes::keys(table),
+        known_by: changes::key_paths(&changes::keys(table)),
         count,
         by_cursor: table.by_cursor.unwrap_or(abilities.cursor),
     }

@@ -3,7 +3,7 @@
 use super::error::DocumentErrors;
 use super::name::{self, NameOf};
 use super::paths::Folder;
-use super::section::Source;
+use super::section::{Section, Source};
 use super::{association, connection, entity_type, limits};
 use crate::connectors;
 use crate::model::connector::{ConnectorDefinition, JobUse};
@@ -32,9 +32,28 @@ pub(super) fn read(
         associations: Vec::new(),
         whole_table: None,
     };
+    check_starts(&root, &definition);
     entity_type::read_all(&root, &mut definition);
     association::read_all(&root, &mut definition);
     definition.whole_table = connectors::whole_table(&definition);
     root.close();
     source.finish(definition)
+}
+
+/// A run takes all connections: one that starts when files lie in a folder would not wait for those that are sent.
+fn check_starts(root: &Section<'_, '_>, definition: &ConnectorDefinition) {
+    let with = |key: &str| {
+        let mut found = definition.connections.iter();
+        found.find(|connection| connection.settings.get(key).is_some_and(|value| value == true))
+    };
+    if let (Some(sent), Some(arriving)) = (with("upload"), with("on_arrival")) {
+        root.error_at(
+            "connection",
+            format!(
+                "connection {:?} starts runs when its files arrive (on_arrival), and {:?} waits for files that are sent \
+                 (upload): such a run would have to do without them. Make two connectors of them, or leave on_arrival out",
+                arriving.name, sent.name
+            ),
+        );
+    }
 }

@@ -26,6 +26,14 @@ fn the_example_connectors_are_accepted_as_they_stand() {
 }
 
 #[test]
+fn a_connector_starts_by_arrival_or_takes_files_that_are_sent() {
+    let text = "name = \"hr\"\n»[[connection]]\nname = \"lies\"\nkind = \"files\"\nfolder = \"/f\"\non_arrival = true\n\
+                [[connection.table]]\nname = \"a\"\nfile = \"a.csv\"\n\
+                [[connection]]\nname = \"sent\"\nkind = \"files\"\nupload = true\n[[connection.table]]\nname = \"b\"\n";
+    assert_error(text, None, "\"lies\" starts runs when its files arrive (on_arrival), and \"sent\" waits for files");
+}
+
+#[test]
 fn the_example_settings_are_accepted_as_they_stand() {
     let Document::Settings { text, definition } = parsed(SETTINGS) else { panic!("these are settings") };
     assert_eq!(text, SETTINGS);

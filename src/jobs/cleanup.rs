@@ -5,11 +5,11 @@ use super::stop::Stop;
 use crate::db::{Db, DbConnection, DbError};
 use crate::document;
 use crate::model::settings::{self, Retention};
-use crate::model::{announcement, delivery, extraction, hold, job_slot, partition, purge};
+use crate::model::{announcement, delivery, extraction, hold, job_slot, partition, purge, upload};
 use crate::pipeline::people::graces;
-use crate::store::{Store, StoreError, forget_pieces};
+use crate::store::{Store, StoreError, forget_pieces, received_before};
 use chrono::{DateTime, Days, TimeDelta, Utc};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const EVERY: Duration = Duration::from_secs(3600);
@@ -19,7 +19,7 @@ const SIGN_IN_FAILURES: TimeDelta = TimeDelta::days(1);
 const SLOTS: TimeDelta = TimeDelta::days(90);
 const LEFT_OUT: TimeDelta = TimeDelta::days(90);
 const ANNOUNCEMENTS: TimeDelta = TimeDelta::days(90);
-/// Files that came in pieces and never became whole.
+/// Files that came in pieces and never became whole, and whole ones that no feed knows.
 const UNFINISHED_FILES: TimeDelta = TimeDelta::days(7);
 
 /// Why cleaning up stopped half-way; the next time goes on.
@@ -73,6 +73,28 @@ pub fn clean(conn: &mut DbConnection, store: &Store, now: DateTime<Utc>) -> Resu
     Ok(())
 }
 
+/// Deletes received files that stand on no list and that nobody has touched since `before`: a server died before it could
+/// put them there, or after they were read.
+pub fn forget_strays(conn: &mut DbConnection, data_dir: &Path, before: DateTime<Utc>) -> Result<(), CleanupError> {
+    // In this order: what is on no list although it has long been there will not be on one.
+    let old = received_before(data_dir, before.into())?;
+    if old.is_empty() {
+        return Ok(());
+    }
+    let waiting = upload::paths(conn)?;
+    let strays: Vec<String> = old.into_iter().filter(|path| !waiting.contains(path)).collect();
+    for stray in &strays {
+        match std::fs::remove_file(data_dir.join(stray)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    if !strays.is_empty() {
+        tracing::info!(files = strays.len(), "deleted received files that no feed knows");
+    }
+    Ok(())
+}
+
 /// Cleans up every hour, beginning at once, until we stop.
 pub async fn clean_regularly(db: Db, store: Store, data_dir: PathBuf, queue: Queue, stop: Stop) {
     loop {
@@ -84,7 +106,8 @@ pub async fn clean_regularly(db: Db, store: Store, data_dir: PathBuf, queue: Que
             graces::end(&mut conn, now)?;
             hold::end_due(&mut conn, now)?;
             clean(&mut conn, &store, now)?;
-            forget_pieces(&data_dir, (now - UNFINISHED_FILES).into()).map_err(CleanupError::from)
+            forget_pieces(&data_dir, (now - UNFINISHED_FILES).into())?;
+            forget_strays(&mut conn, &data_dir, now - UNFINISHED_FILES)
         })
         .await;
         match cleaned {

@@ -7,6 +7,7 @@ use crate::schema::uploads;
 use chrono::{DateTime, Utc};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
+use std::collections::HashSet;
 
 /// A file that was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,12 @@ pub fn waiting(connection: &mut PgConnection, connector_id: ConnectorId) -> Quer
         .select(Row::as_select())
         .load(connection)?;
     Ok(rows.into_iter().map(Row::made).collect())
+}
+
+/// Where all files that wait lie, of every connector.
+pub fn paths(connection: &mut PgConnection) -> QueryResult<HashSet<String>> {
+    let paths: Vec<String> = uploads::table.select(uploads::path).load(connection)?;
+    Ok(paths.into_iter().collect())
 }
 
 /// The connectors for which files wait, with when the last of them came.

@@ -72,16 +72,19 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
         let readers = Readers::of(&definition);
         let sources =
             Sources { context, prefix: &prefix, requests: &requests, readers: &readers, last: &last, past, progress };
-        match sources.export(since.as_ref())? {
-            Exported::Files(files) => Ok(files),
-            Exported::Expired(why) => {
-                discard(context, &prefix);
-                (since, became_complete) = (None, Some(not_said.map_or(why, |better| better.to_string())));
-                match sources.export(None)? {
-                    Exported::Files(files) => Ok(files),
-                    Exported::Expired(why) => Err(TaskError::failed("export", why)),
-                }
+        let wanted = since.as_ref().map_or(Wanted::All, Wanted::Since);
+        let why = match sources.export(wanted)? {
+            Exported::Files(files) => return Ok(files),
+            Exported::Expired(why) => not_said.map_or(why, |better| better.to_string()),
+        };
+        discard(context, &prefix);
+        let since = since.take().unwrap_or_default();
+        match sources.export(Wanted::AllInstead(&since)).map_err(|error| because(error, &why))? {
+            Exported::Files(files) => {
+                became_complete = Some(why);
+                Ok(files)
             }
+            Exported::Expired(why) => Err(TaskError::failed("export", why)),
         }
     });
     let files = match exported {
@@ -195,6 +198,17 @@ struct Sources<'a> {
     progress: &'a Progress,
 }
 
+/// What is wanted of the sources. Cursors are those of the connector, by `connection.table`.
+#[derive(Clone, Copy)]
+enum Wanted<'a> {
+    /// All of every table.
+    All,
+    /// All of every table, because what changed since these cursors can't be told.
+    AllInstead(&'a BTreeMap<String, serde_json::Value>),
+    /// What changed since these cursors.
+    Since(&'a BTreeMap<String, serde_json::Value>),
+}
+
 enum Exported {
     Files(Vec<ExtractionFile>),
     /// A source can't tell what changed: why.
@@ -202,19 +216,25 @@ enum Exported {
 }
 
 impl Sources<'_> {
-    /// Reads all tables whole, or, with the connector's cursors, what changed since.
-    fn export(&self, since: Option<&BTreeMap<String, serde_json::Value>>) -> Result<Exported, TaskError> {
+    /// Reads all tables whole, or what changed.
+    fn export(&self, wanted: Wanted<'_>) -> Result<Exported, TaskError> {
         let Self { context, prefix, requests, readers, last, ref past, progress } = *self;
         let mut files = Vec::new();
         for request in requests {
             progress.begin(format!("reading {}", request.definition.name), 0);
             let prefix = format!("{prefix}/{:02}", files.len());
             let store = context.store.location().clone();
-            let operation = match since {
-                None => {
-                    Operation::Export { store, prefix, readers: readers.clone(), known: sources::known(&last.files) }
-                }
-                Some(since) => {
+            let whole = |store, prefix, instead| Operation::Export {
+                store,
+                prefix,
+                readers: readers.clone(),
+                known: sources::known(&last.files),
+                instead,
+            };
+            let operation = match wanted {
+                Wanted::All => whole(store, prefix, None),
+                Wanted::AllInstead(since) => whole(store, prefix, Some(request_cursors(request, since))),
+                Wanted::Since(since) => {
                     let past = past.as_ref().map(|past| past.of(request));
                     Operation::Changes { store, prefix, since: request_cursors(request, since), past }
                 }
@@ -239,6 +259,17 @@ impl Sources<'_> {
             }
         }
         Ok(Exported::Files(files))
+    }
+}
+
+/// A failure of reading everything, with why everything was read.
+fn because(error: TaskError, why: &str) -> TaskError {
+    match error {
+        TaskError::Failed { place, message, transient } => {
+            let message = format!("{} (everything is read because {why})", message.trim_end_matches('.'));
+            TaskError::Failed { place, message, transient }
+        }
+        other => other,
     }
 }
 

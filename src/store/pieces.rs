@@ -6,7 +6,7 @@ use super::received::{pass_on, settle};
 use super::writer::{Sealed, hex};
 use nix::fcntl::{Flock, FlockArg};
 use sha2::{Digest, Sha256};
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -127,13 +127,6 @@ fn same(expected: &str, actual: &str) -> Result<(), PieceError> {
 
 /// Deletes pieces of files that nobody has gone on with since `before`, and what was being taken in when a server died.
 pub fn forget_pieces(data_dir: &Path, before: SystemTime) -> io::Result<()> {
-    let entries = |folder: PathBuf| -> io::Result<Vec<PathBuf>> {
-        match std::fs::read_dir(folder) {
-            Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
-    };
     for connector in entries(data_dir.join("uploads"))? {
         let halves =
             entries(connector.clone())?.into_iter().filter(|path| path.extension().is_some_and(|it| it == "part"));
@@ -145,6 +138,35 @@ pub fn forget_pieces(data_dir: &Path, before: SystemTime) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whole files that were received, as their paths relative to the data directory, which nobody has touched since `before`.
+pub fn received_before(data_dir: &Path, before: SystemTime) -> io::Result<Vec<String>> {
+    let before = before.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let mut found = Vec::new();
+    for folder in entries(data_dir.join("uploads"))?.into_iter().filter(|folder| folder.is_dir()) {
+        for path in entries(folder)? {
+            // When it was given its name counts as well: what it holds may have come long before.
+            let is_old = |seen: &Metadata| {
+                let last = seen.mtime().max(seen.ctime());
+                u64::try_from(last).is_ok_and(|last| last < before)
+            };
+            if !std::fs::symlink_metadata(&path).is_ok_and(|seen| seen.is_file() && is_old(&seen)) {
+                continue;
+            }
+            found.extend(path.strip_prefix(data_dir).ok().and_then(Path::to_str).map(str::to_owned));
+        }
+    }
+    Ok(found)
+}
+
+/// What a folder holds; nothing where there is none.
+fn entries(folder: PathBuf) -> io::Result<Vec<PathBuf>> {
+    match std::fs::read_dir(folder) {
+        Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]

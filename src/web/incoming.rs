@@ -4,7 +4,7 @@
 use actix_web::web::Bytes;
 use futures::{Stream, StreamExt};
 use std::io::{self, Read};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
@@ -13,6 +13,8 @@ use tokio::time::timeout;
 const WAITING: usize = 4;
 /// A sender that says nothing for so long is gone.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// What has to come in that time, in bytes: who brings less keeps others waiting at the door.
+const LEAST: usize = 64 << 10;
 /// Files that come in side by side.
 const AT_ONCE: usize = 16;
 
@@ -64,19 +66,30 @@ where
     let working = actix_web::rt::task::spawn_blocking(move || {
         work(&mut Incoming { pieces, current: Bytes::new(), ended: false })
     });
-    send(source, sender).await;
+    send(source, sender, PATIENCE).await;
     working.await.ok()
 }
 
-/// Sends all of it, and that this was all; or breaks off.
-async fn send<S, E>(source: S, sender: Sender<Piece>)
+/// Sends all of it, and that this was all; or breaks off. The time that writing takes is nobody's fault.
+async fn send<S, E>(source: S, sender: Sender<Piece>, patience: Duration)
 where
     S: Stream<Item = Result<Bytes, E>>,
 {
     let mut source = std::pin::pin!(source);
+    let (mut waited, mut brought) = (Duration::ZERO, 0);
     loop {
-        let piece = match timeout(PATIENCE, source.next()).await {
-            Ok(Some(Ok(bytes))) => Piece::Bytes(bytes),
+        let began = Instant::now();
+        let piece = match timeout(patience, source.next()).await {
+            Ok(Some(Ok(bytes))) => {
+                (waited, brought) = (waited + began.elapsed(), brought + bytes.len());
+                if waited >= patience {
+                    if brought < LEAST {
+                        return;
+                    }
+                    (waited, brought) = (Duration::ZERO, 0);
+                }
+                Piece::Bytes(bytes)
+            }
             Ok(None) => {
                 let _ = sender.send(Piece::End).await;
                 return;
@@ -100,6 +113,27 @@ mod tests {
             incoming.read_to_end(&mut all).map(|_| all)
         };
         pass(futures::stream::iter(pieces), read).await.unwrap()
+    }
+
+    #[actix_web::test]
+    async fn a_trickle_is_no_file() {
+        let trickle = futures::stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            Some((Ok::<_, ()>(Bytes::from_static(b"x")), ()))
+        });
+        let (sender, mut pieces) = channel(WAITING);
+        let sending = actix_web::rt::spawn(send(trickle, sender, Duration::from_millis(100)));
+        let all = async {
+            let mut came = 0;
+            while let Some(piece) = pieces.recv().await {
+                assert!(matches!(piece, Piece::Bytes(_)), "its end was never said");
+                came += 1;
+            }
+            came
+        };
+        let came = timeout(Duration::from_secs(20), all).await.unwrap();
+        assert!(came > 0 && came < 100, "{came}");
+        sending.await.unwrap();
     }
 
     #[actix_web::test]

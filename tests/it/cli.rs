@@ -7,6 +7,7 @@ mod doctor;
 mod frame;
 mod propose;
 mod runs;
+mod secrets;
 mod settings;
 mod token;
 mod user;

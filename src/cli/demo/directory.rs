@@ -24,15 +24,20 @@ const POLL: Duration = Duration::from_millis(20);
 pub(super) struct Directory {
     slapd: PathBuf,
     folder: PathBuf,
+    /// The file that its password is written to.
+    secret: PathBuf,
     server: Option<Child>,
 }
 
 impl Directory {
-    /// The directory of `folder`, not running yet; `None` where OpenLDAP's server is not installed.
-    pub fn installed(folder: &Path) -> anyhow::Result<Option<Self>> {
+    /// The directory of `folder`, not running yet; its password will stand in the file `secret`. `None` where OpenLDAP's
+    /// server is not installed.
+    pub fn installed(folder: &Path, secret: &Path) -> anyhow::Result<Option<Self>> {
         let Some(slapd) = find_slapd() else { return Ok(None) };
-        fs::create_dir_all(folder).with_context(|| format!("{} can't be made", folder.display()))?;
-        let directory = Self { slapd, folder: folder.to_owned(), server: None };
+        for folder in [Some(folder), secret.parent()].into_iter().flatten() {
+            fs::create_dir_all(folder).with_context(|| format!("{} can't be made", folder.display()))?;
+        }
+        let directory = Self { slapd, folder: folder.to_owned(), secret: secret.to_owned(), server: None };
         directory.stop_stray();
         Ok(Some(directory))
     }
@@ -143,7 +148,7 @@ impl Directory {
 
     fn configure(&self) -> anyhow::Result<()> {
         let password = format!("{:032x}", rand::random::<u128>());
-        write_private(&self.folder.join("password"), &password)?;
+        write_private(&self.secret, &password)?;
         let schema = ["/etc/ldap/schema", "/etc/openldap/schema", "/usr/local/etc/openldap/schema"]
             .into_iter()
             .find(|folder| Path::new(folder).join("inetorgperson.schema").exists())

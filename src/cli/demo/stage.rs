@@ -17,7 +17,7 @@ use crate::model::{configuration, connector, run_report, settings};
 use anyhow::{Context as _, bail};
 use chrono::Utc;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Who starts runs and decides in the story.
 const TELLER: &str = "demo";
@@ -27,6 +27,8 @@ const DIRECTORY: &str = include_str!("../../../demo/directory.toml");
 const CAMPUS: &str = include_str!("../../../demo/campus.toml");
 /// As it stands in the document; the directory's port is found when it starts.
 const DOCUMENTED_PORT: &str = "127.0.0.1:3389";
+/// As it stands in the document; the demonstration makes the password itself.
+const DOCUMENTED_SECRET: &str = "/run/secrets/directory";
 
 /// What the story works with.
 pub(super) struct Stage<'a> {
@@ -43,7 +45,7 @@ impl<'a> Stage<'a> {
     pub fn set(context: &'a Context, app: &'a App) -> anyhow::Result<Self> {
         let folder = app.config.data_dir.join("demo");
         fs::create_dir_all(&folder).with_context(|| format!("{} can't be made", folder.display()))?;
-        let directory = Directory::installed(&folder.join("directory"))?;
+        let directory = Directory::installed(&folder.join("directory"), &secret(app))?;
         if directory.is_none() {
             context.output.message("OpenLDAP's server is not installed; the story goes on without a directory");
         }
@@ -117,7 +119,9 @@ impl<'a> Stage<'a> {
         match started {
             Ok(port) => {
                 let address = format!("127.0.0.1:{port}");
-                self.apply("directory.toml", &DIRECTORY.replace(DOCUMENTED_PORT, &address))
+                let secret = toml_text(&secret(self.app))?;
+                let document = DIRECTORY.replace(DOCUMENTED_PORT, &address);
+                self.apply("directory.toml", &document.replace(&format!("\"{DOCUMENTED_SECRET}\""), &secret))
             }
             Err(error) => {
                 self.context.output.message(format_args!("{error:#}; the story goes on without a directory"));
@@ -245,4 +249,14 @@ impl<'a> Stage<'a> {
     fn connection(&self) -> anyhow::Result<DbConnection> {
         Ok(self.app.context.db.get().map_err(DbError::from)?)
     }
+}
+
+/// Where the directory's password lies: in the data directory's folder of secrets.
+fn secret(app: &App) -> PathBuf {
+    app.config.data_dir.join("secrets").join("demo-directory")
+}
+
+fn toml_text(path: &Path) -> anyhow::Result<String> {
+    let text = path.to_str().with_context(|| format!("{} is no UTF-8", path.display()))?;
+    Ok(serde_json::Value::from(text).to_string())
 }

@@ -4,6 +4,9 @@
 //! so that old changes never come back over newer values. Where delta files are numbered (`people-*.csv`), all after
 //! that one are read, in the order of their names; if it is gone from the folder, files after it may be gone as well, and
 //! nobody can tell what was missed.
+//!
+//! What is read whole instead must not be older than the changes that were applied: it would take them back. So the
+//! cursor says how new what was read is, by the times of the files.
 
 use super::pattern::Pattern;
 use super::rows::{self, Content, Opened};
@@ -11,6 +14,7 @@ use super::settings::{ConnectionSettings, TableSettings};
 use super::{Changes, ChangesError, ConnectionError, ConnectionRequest, Extraction, Pairs, source};
 use crate::connectors::SourceEnd;
 use crate::model::connection::TableDefinition;
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -24,16 +28,44 @@ struct Position {
     file: Option<String>,
     /// Its SHA-256, lower-case hex.
     sha256: Option<String>,
+    /// When the newest file was written that was read: the complete one, or one of those with changes since.
+    #[serde(default)]
+    as_of: Option<DateTime<Utc>>,
 }
 
-/// Where the delta files of a table stand now; `None` if it has none.
+/// Where the delta files of a table stand now, if its complete file is read; `None` if it has none.
 pub(super) fn position(
     connection: &ConnectionRequest,
     table: &TableDefinition,
 ) -> Result<Option<Value>, ConnectionError> {
     let Some(feed) = DeltaFeed::of(connection, table)? else { return Ok(None) };
-    let last = feed.listed()?.pop();
-    Ok(Some(feed.at(last)?.to_json()))
+    let (file, sha256) = feed.last(feed.listed()?.pop())?;
+    let (_, as_of) = source::written(connection, table, &feed.settings)?;
+    Ok(Some(Position { file, sha256, as_of }.to_json()))
+}
+
+/// Refuses to read a table whole in place of its changes since the cursor, if its complete file is older than what was
+/// applied: people would become again what they were.
+pub(super) fn check_instead(
+    connection: &ConnectionRequest,
+    table: &TableDefinition,
+    since: &Value,
+) -> Result<(), ConnectionError> {
+    let Some(feed) = DeltaFeed::of(connection, table)? else { return Ok(()) };
+    let as_of = serde_json::from_value::<Position>(since.clone()).ok().and_then(|since| since.as_of);
+    let (name, written) = source::written(connection, table, &feed.settings)?;
+    let (Some(as_of), Some(written)) = (as_of, written) else { return Ok(()) };
+    if written >= as_of {
+        return Ok(());
+    }
+    let words = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
+    let message = format!(
+        "was written at {}, before changes that are applied already (as of {}): reading it whole would take them back. \
+         Send a complete file that is newer, or, if this one holds them, start a complete run by hand",
+        words(written),
+        words(as_of)
+    );
+    Err(ConnectionError::permanent(name, message))
 }
 
 /// Writes the changes of all delta files that were not read yet.
@@ -57,7 +89,10 @@ pub(super) fn export_changes(
     let unread = feed.unread(&since, &files)?;
     // Before they are read: one that is written to meanwhile is refused at its end.
     let position = match unread.last() {
-        Some(last) => feed.at(Some(last.clone()))?,
+        Some(last) => {
+            let (file, sha256) = feed.last(Some(last.clone()))?;
+            Position { file, sha256, as_of: feed.newest(&unread)?.max(since.as_of) }
+        }
         None => since,
     };
 
@@ -184,10 +219,20 @@ impl<'a> DeltaFeed<'a> {
         Ok(digest.finalize().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}")))
     }
 
-    /// Where the source stands once `file` was read.
-    fn at(&self, file: Option<String>) -> Result<Position, ConnectionError> {
+    /// The file that is the last one once it was read, with its digest.
+    fn last(&self, file: Option<String>) -> Result<(Option<String>, Option<String>), ConnectionError> {
         let sha256 = file.as_deref().map(|file| self.sha256(file)).transpose()?;
-        Ok(Position { file, sha256 })
+        Ok((file, sha256))
+    }
+
+    /// When the newest of these files was written.
+    fn newest(&self, files: &[String]) -> Result<Option<DateTime<Utc>>, ConnectionError> {
+        let mut newest = None;
+        for file in files {
+            let (_, written) = source::written(self.connection, self.table, &self.as_table(file))?;
+            newest = newest.max(written);
+        }
+        Ok(newest)
     }
 
     /// The files after a position, in order.
@@ -219,7 +264,7 @@ impl<'a> DeltaFeed<'a> {
 
 impl Position {
     fn to_json(&self) -> Value {
-        serde_json::json!({ "file": self.file, "sha256": self.sha256 })
+        serde_json::json!({ "file": self.file, "sha256": self.sha256, "as_of": self.as_of })
     }
 }
 

@@ -16,8 +16,9 @@ const DEEPEST: usize = 64;
 pub(super) struct JsonRecords<R> {
     window: Window<R>,
     state: State,
-    /// How many objects stand around the array.
-    around: usize,
+    /// The objects that stand around the array, from without: what a member would be called in each that leads to
+    /// records as well.
+    around: Vec<[String; 2]>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,11 +37,12 @@ impl<R: Read> JsonRecords<R> {
     /// Goes to the array: the whole document, or what stands at `path`: the key of a member of the object that is the
     /// document, or several with dots between them, one within the other.
     pub(super) fn begin(source: R, path: Option<&str>) -> Result<Self, Fault> {
-        let mut records = Self { window: Window::new(source), state: State::First, around: 0 };
+        let mut records = Self { window: Window::new(source), state: State::First, around: Vec::new() };
         let mut rest = path;
         while let Some(path) = rest {
             records.take(b'{', "an object that holds the array of records")?;
-            records.around += 1;
+            let first = path.split_once('.').map_or(path, |(first, _)| first);
+            records.around.push([path.to_owned(), first.to_owned()]);
             rest = records.find_member(path)?;
         }
         records.take(b'[', "an array of objects")?;
@@ -49,7 +51,7 @@ impl<R: Read> JsonRecords<R> {
 
     /// The whole document is one record.
     pub(super) fn of_one(source: R) -> Self {
-        Self { window: Window::new(source), state: State::One, around: 0 }
+        Self { window: Window::new(source), state: State::One, around: Vec::new() }
     }
 
     /// The next byte that is no white space, in sight at the start of the window; `None` at the end.
@@ -128,13 +130,18 @@ impl<R: Read> JsonRecords<R> {
 
     /// After the array: what may follow is checked, so that a cut or a second array is noticed.
     fn end(&mut self) -> Result<(), Fault> {
-        for _ in 0..self.around {
+        while let Some(names) = self.around.pop() {
             while self.peek()? == Some(b',') {
                 self.window.pass(1);
                 if !matches!(self.peek()?, None | Some(b'"')) {
                     return Err(self.window.fault(0, "here should begin the name of a member: '\"'"));
                 }
                 let length = self.value()?;
+                let name = serde_json::from_slice::<String>(&self.window.data()[..length]).unwrap_or_default();
+                if names.contains(&name) {
+                    let message = format!("the name {name:?}, where the records stand, stands twice in one object");
+                    return Err(self.window.fault(0, message));
+                }
                 self.window.pass(length);
                 self.take(b':', "the member's value")?;
                 let length = self.value()?;

@@ -68,6 +68,17 @@ pub(super) fn open(
     Ok((Source { name, path, seen, passed: Rc::clone(&passed) }, SourceReader { file, passed }))
 }
 
+/// What a table's file is called, and when it was written, where the file system tells.
+pub(super) fn written(
+    connection: &ConnectionRequest,
+    table: &TableDefinition,
+    settings: &TableSettings,
+) -> Result<(String, Option<DateTime<Utc>>), ConnectionError> {
+    let (name, path) = locate(connection, table, settings)?;
+    let seen = std::fs::metadata(&path).map_err(|error| unreadable(&name, &error))?;
+    Ok((name, seen.modified().ok().map(DateTime::from)))
+}
+
 impl Source {
     /// The seal of what was read; `None` unless that was the whole file.
     pub(super) fn seal(&self) -> Option<Sealed> {

@@ -3,7 +3,7 @@
 use super::address::Refused;
 use super::json::Json;
 use super::{Client, ConnectionError, tls};
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use std::error::Error;
@@ -104,14 +104,21 @@ async fn said(mut response: Response, client: &Client) -> String {
 
 /// Seconds, or a moment by the service's own clock (RFC 9110 10.2.3).
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name| headers.get(name)?.to_str().ok();
-    let after = text(RETRY_AFTER)?.trim();
+    let after = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = after.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let moment = |text: &str| DateTime::parse_from_rfc2822(text).ok();
-    let wait = moment(after)?.signed_duration_since(moment(text(DATE)?)?);
+    let wait = moment(after)?.signed_duration_since(time(headers)?);
     Some(wait.to_std().unwrap_or_default())
+}
+
+/// When the service has answered, by its own clock.
+pub(super) fn time(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+    moment(headers.get(DATE)?.to_str().ok()?.trim())
+}
+
+fn moment(text: &str) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc2822(text).ok().map(|moment| moment.to_utc())
 }
 
 /// Why there is no answer, or no whole one. The query stays out of it.

@@ -106,6 +106,12 @@ impl<'a> Json<'a> {
         std::iter::from_fn(move || Some((walk.next()?.as_text().unwrap_or_default(), walk.next()?)))
     }
 
+    /// Whether several members have that name.
+    pub fn has_twice(self, name: &str, ignore_case: bool) -> bool {
+        let is_it = |found: &str| found == name || ignore_case && found.eq_ignore_ascii_case(name);
+        self.members().filter(|(found, _)| is_it(found)).nth(1).is_some()
+    }
+
     /// The member of that name, exactly as written or whatever its capitals.
     pub fn get(self, name: &str, ignore_case: bool) -> Option<Json<'a>> {
         let is_it = |found: &str| found == name || ignore_case && found.eq_ignore_ascii_case(name);

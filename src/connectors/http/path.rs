@@ -127,6 +127,19 @@ impl Path {
         found
     }
 
+    /// The first name on the way that an object has twice: which of them is meant can't be known.
+    pub fn stands_twice(&self, record: Json<'_>) -> Option<&str> {
+        let ignore_case = self.names == Names::Scim;
+        let mut at = vec![record];
+        for Step { name, .. } in &self.steps {
+            if at.iter().any(|item| item.has_twice(name, ignore_case)) {
+                return Some(name);
+            }
+            at = at.into_iter().flat_map(each).filter_map(|item| item.get(name, ignore_case)).collect();
+        }
+        None
+    }
+
     /// The values at the path as text. What is no plain value is its JSON text; null is no value.
     pub fn values<'a>(&self, record: Json<'a>) -> Result<Vec<Cow<'a, str>>, String> {
         let mut values = Vec::new();

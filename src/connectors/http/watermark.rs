@@ -25,6 +25,20 @@ impl Watermark {
         time.ok().map(Self::Time)
     }
 
+    /// Not ahead of the source's own clock, which tells whole seconds: one record with a date in the future would hide all
+    /// changes until that day. `None`: a moment of a source that does not say what time it is.
+    pub fn by_clock(self, clock: Option<DateTime<Utc>>) -> Option<Self> {
+        match self {
+            Self::Number(_) => Some(self),
+            Self::Time(time) => Some(Self::Time(time.min(clock? + TimeDelta::seconds(1)))),
+        }
+    }
+
+    /// Whether it is ahead of the source's own clock.
+    pub fn is_ahead_of(self, clock: Option<DateTime<Utc>>) -> bool {
+        self.by_clock(clock).is_some_and(|capped| capped < self)
+    }
+
     /// So much earlier: seconds of a moment, units of a number.
     pub fn minus(self, overlap: u32) -> Self {
         match self {
@@ -48,6 +62,22 @@ impl fmt::Display for Watermark {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_moment_is_ahead_of_the_clock() {
+        let clock = Watermark::parse("2026-11-29T18:00:00Z").and_then(|clock| match clock {
+            Watermark::Time(time) => Some(time),
+            Watermark::Number(_) => None,
+        });
+        let (past, just_now) = ("2026-11-29T17:00:00Z", "2026-11-29T18:00:00.900Z");
+        for (text, capped) in [(past, past), (just_now, just_now), ("2099-01-01T00:00:00Z", "2026-11-29T18:00:01Z")] {
+            let moment = Watermark::parse(text).unwrap();
+            assert_eq!(moment.by_clock(clock), Watermark::parse(capped), "{text}");
+            assert_eq!(moment.is_ahead_of(clock), text != capped, "{text}");
+            assert_eq!(moment.by_clock(None), None);
+        }
+        assert_eq!(Watermark::Number(7).by_clock(None), Some(Watermark::Number(7)));
+    }
 
     #[test]
     fn moments_and_numbers_are_told_apart_and_compared() {

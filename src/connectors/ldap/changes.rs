@@ -36,6 +36,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use settle::Settled;
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 /// A way to tell what changed. The words are those of `changes` and of cursors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +65,8 @@ pub struct Watched<'a> {
     pub table: SearchTable,
     /// Entries per page.
     pub page_size: i32,
+    /// When it began.
+    pub began: Instant,
 }
 
 impl Watched<'_> {
@@ -136,7 +139,7 @@ impl Mechanism {
             Self::SyncRepl => syncrepl::changes(watched, position).await,
             Self::DirSync => dirsync::changes(watched, position).await,
             Self::Usn => usn::changes(watched, position).await,
-            Self::Timestamp => timestamp::changes(watched, extraction).await,
+            Self::Timestamp => timestamp::changes(watched, position, extraction).await,
         }
     }
 }
@@ -170,7 +173,7 @@ pub async fn stand(session: &Session, root: &RootDse, table: &SearchTable) -> Re
             }
         };
         let wide = table.with(&mechanism.attributes(root));
-        let watched = Watched { session, root, table: wide, page_size: 1 };
+        let watched = Watched { session, root, table: wide, page_size: 1, began: Instant::now() };
         match mechanism.position(&watched).await? {
             Ok(position) => {
                 let cursor = Cursor::new(*mechanism, root, session, table, position);
@@ -186,6 +189,14 @@ pub async fn stand(session: &Session, root: &RootDse, table: &SearchTable) -> Re
         false => format!("changes can't be told, so it is read whole each time: {}", passed_over.join("; ")),
     };
     Ok(Stand { table: table.clone(), cursor: None, words })
+}
+
+/// What to hand to the next run once the table was read whole, which took so long.
+pub fn stood(cursor: Value, took: Duration) -> Value {
+    match Cursor::parse(&cursor) {
+        Some(read) if read.mechanism == Mechanism::Timestamp => read.at(timestamp::stood(took)).to_json(),
+        _ => cursor,
+    }
 }
 
 /// The server that the cursors are from: others may not know them.
@@ -229,7 +240,7 @@ pub async fn find<'a>(
         cursor.check(root, session, table)?;
         let mechanism = cursor.mechanism;
         let wide = table.with(&mechanism.attributes(root));
-        let watched = Watched { session, root, table: wide, page_size: settings.page_size };
+        let watched = Watched { session, root, table: wide, page_size: settings.page_size, began: Instant::now() };
         let found = mechanism.changes(&watched, &cursor.position, extraction).await?;
         let settled = settle::compare(&watched, found, extraction).await?;
         all.push(Told { watched, cursor, settled });

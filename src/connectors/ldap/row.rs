@@ -66,7 +66,7 @@ enum Content {
     Text,
     /// Distinguished names, which leave in one form; what is none, as it is.
     Names,
-    /// Names that are held against others: without regard to capitals.
+    /// Names that are held against others, or are keys: without regard to capitals.
     MatchedNames,
     /// Bytes, which leave as base64.
     Bytes,
@@ -135,7 +135,7 @@ impl RowShape {
                 name: name.to_owned(),
                 content: if is_binary(name, &named_binary) {
                     Content::Bytes
-                } else if table.matched.iter().any(|matched| matched == name) {
+                } else if table.matched.iter().any(|matched| matched == name) || is_key_of_names(name, table) {
                     Content::MatchedNames
                 } else if holds_names(name, table) {
                     Content::Names
@@ -327,6 +327,12 @@ fn is_binary(name: &str, named: &BTreeSet<String>) -> bool {
         || BINARY_ATTRIBUTES.contains(&base)
         || named.contains(&lower)
         || named.contains(base)
+}
+
+/// A key has the same form whether or not something refers to it: with the first association that does, all records
+/// would otherwise become others.
+fn is_key_of_names(name: &str, table: &SearchTable) -> bool {
+    table.keys.iter().any(|key| key == name) && (name == "dn" || holds_names(name, table))
 }
 
 /// Pairs mostly match distinguished names; where they hold something else, it is none and stays as it is.

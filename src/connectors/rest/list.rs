@@ -232,6 +232,11 @@ impl<'a> List<'a> {
 
 /// The array at a path, or the document itself.
 pub fn array<'a>(json: Json<'a>, path: Option<&Path>) -> Result<Json<'a>, String> {
+    if let Some(name) = path.and_then(|path| path.stands_twice(json)) {
+        return Err(format!(
+            "the answer has the name {name:?} twice in one object: which records are meant (`records`)?"
+        ));
+    }
     let found = match path {
         None => vec![json],
         Some(path) => path.find(json),

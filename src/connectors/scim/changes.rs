@@ -9,9 +9,12 @@ use super::service::Abilities;
 use super::settings::ResourceTable;
 use super::{ask, note_modified};
 use crate::connectors::http::Client;
+use crate::connectors::http::json::Json;
+use crate::connectors::http::path::{Names, Path};
 use crate::connectors::http::watermark::Watermark;
 use crate::connectors::{Changes, ChangesError, ConnectionError, Extraction};
 use crate::values::digest::Digest;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::Instant;
@@ -38,7 +41,8 @@ pub struct Position {
 }
 
 impl Position {
-    /// Where a list stands that was read to its end; `None`: it can't tell when its resources changed.
+    /// Where a list stands that was read to its end; `None`: it can't tell when its resources changed, or the service
+    /// does not tell what time it is, so that nobody knows which of them lie in the future.
     pub fn of(
         client: &Client,
         table: &ResourceTable,
@@ -46,7 +50,7 @@ impl Position {
         modified: Option<Watermark>,
         began: Instant,
     ) -> Option<Value> {
-        let (reading, modified) = (list.reading(), modified?);
+        let (reading, modified) = (list.reading(), modified?.by_clock(client.clock())?);
         let took = u32::try_from(began.elapsed().as_secs()).unwrap_or(u32::MAX).saturating_add(1);
         let position = Self {
             source: source(client, table),
@@ -68,13 +72,26 @@ fn source(client: &Client, table: &ResourceTable) -> String {
     format!("{} {}", client.service().below(&table.resource), table.filter.as_deref().unwrap_or_default())
 }
 
-/// Columns that documents take for keys. A resource whose key changes is another record: the old one is gone.
+/// Columns that keys are made of, and those that are mostly taken for keys. A resource whose key changes is another
+/// record: the old one is gone. Its id never changes.
 pub fn keys(table: &ResourceTable) -> Vec<String> {
     // The display name of a group is what it is called; that of a user changes with the person.
     let is_users = table.resource.rsplit('/').next().is_some_and(|last| last.eq_ignore_ascii_case("users"));
-    let keys = ["userName", "externalId", "displayName"].into_iter().filter(|key| !(is_users && *key == "displayName"));
+    let usual =
+        ["userName", "externalId", "displayName"].into_iter().filter(|key| !(is_users && *key == "displayName"));
     let mapped = |key: &&str| table.columns.iter().any(|column| column.eq_ignore_ascii_case(key));
-    keys.filter(mapped).map(str::to_owned).collect()
+    let mut keys: Vec<String> = usual.filter(mapped).map(str::to_owned).collect();
+    for key in table.keys.iter().filter(|key| !key.eq_ignore_ascii_case("id")) {
+        if !keys.iter().any(|known| known.eq_ignore_ascii_case(key)) {
+            keys.push(key.clone());
+        }
+    }
+    keys
+}
+
+/// The same as paths. A column that is no path is refused when the shape of rows is made.
+pub fn key_paths(keys: &[String]) -> Vec<Path> {
+    keys.iter().filter_map(|key| Path::parse(key, Names::Scim).ok()).collect()
 }
 
 /// Writes what changed since `since`.
@@ -89,7 +106,11 @@ pub async fn export(
     let expired = |why: String| ChangesError::Expired(format!("{}: {why}", table.resource));
     let since = since.and_then(|since| serde_json::from_value::<Position>(since.clone()).ok());
     let Some(since) = since else {
-        return Err(expired("no applied run has read it whole with meta.lastModified yet".to_owned()));
+        return Err(expired(
+            "no applied run has read it whole yet with meta.lastModified in each resource, and the service's own time \
+             in its answers (Date)"
+                .to_owned(),
+        ));
     };
     let known = (Watermark::parse(&since.modified), Watermark::parse(&since.from), since.known());
     let (Some(modified), Some(from), Some(before)) = known else {
@@ -111,10 +132,11 @@ pub async fn export(
     question.filter = Some(with(&table.filter, &format!("meta.lastModified ge \"{from}\"")));
     let mut list = List::new(client, table, question);
     let (mut newest, mut created, mut new) = (Some(modified), Digest::ZERO, 0);
+    let keys = key_paths(&since.by);
     list.all(&mut |resource| {
         note_modified(&mut newest, resource);
-        if is_created_since(resource, modified) {
-            let known = known_by(resource, &since.by);
+        if is_created_since(resource, modified, client.clock()) {
+            let known = known_by(resource, &keys);
             // Those that the overlap shows again were counted the last time; who is which shows in the sum.
             created += known.map_err(|why| ConnectionError::permanent(&table.name, why))?;
             new += 1;
@@ -123,9 +145,20 @@ pub async fn export(
         shape.write(row, Some("update"), extraction)
     })
     .await?;
+    if from.is_ahead_of(client.clock()) {
+        return Err(expired(
+            "the service's clock is behind where the last applied run stood, so changes may be dated before that"
+                .to_owned(),
+        ));
+    }
 
     let mut question = Question { filter: table.filter.clone(), ..ask(abilities, table, page_size) };
-    question.attributes = std::iter::once("id".to_owned()).chain(since.by.iter().cloned()).collect();
+    question.attributes = vec!["id".to_owned()];
+    for attribute in keys.iter().map(Path::attribute) {
+        if !question.attributes.contains(&attribute) {
+            question.attributes.push(attribute);
+        }
+    }
     let mut all = List::new(client, table, question);
     loop {
         let more = all.page(&mut |_| Ok(())).await?;
@@ -164,8 +197,10 @@ fn with(filter: &Option<String>, condition: &str) -> String {
     }
 }
 
-/// Whether it was not there when the newest change was made that had been seen.
-fn is_created_since(resource: crate::connectors::http::json::Json<'_>, modified: Watermark) -> bool {
+/// Whether it was not there when the newest change was made that had been seen. A day in the future tells nothing: if it
+/// is new, the sum of all ids shows it.
+fn is_created_since(resource: Json<'_>, modified: Watermark, clock: Option<DateTime<Utc>>) -> bool {
     let created = resource.get("meta", true).and_then(|meta| meta.get("created", true)?.as_text());
-    created.and_then(|created| Watermark::parse(&created)).is_some_and(|created| created > modified)
+    let created = created.and_then(|created| Watermark::parse(&created));
+    created.is_some_and(|created| created > modified && !created.is_ahead_of(clock))
 }

@@ -6,6 +6,7 @@
 
 use super::settings::ResourceTable;
 use crate::connectors::http::json::Json;
+use crate::connectors::http::path::Path;
 use crate::connectors::http::reading::{Doubt, Reading, identity};
 use crate::connectors::http::{Client, place};
 use crate::connectors::{ConnectionError, SourceEnd};
@@ -26,7 +27,7 @@ pub struct Question {
     /// These attributes alone; empty: whole resources.
     pub attributes: Vec<String>,
     /// What a resource is known by in the proof, beside its id.
-    pub known_by: Vec<String>,
+    pub known_by: Vec<Path>,
     /// Resources per page.
     pub count: u64,
     /// By cursor instead of index.
@@ -174,13 +175,14 @@ impl<'a> List<'a> {
 }
 
 /// What a resource is known by: its id, and more. Names of resources are not repeated in errors.
-pub fn known_by(resource: Json<'_>, attributes: &[String]) -> Result<crate::values::digest::Digest, String> {
+pub fn known_by(resource: Json<'_>, attributes: &[Path]) -> Result<crate::values::digest::Digest, String> {
     if !resource.is_object() {
         return Err("what should be a resource is none".to_owned());
     }
     let id = resource.get("id", true).and_then(Json::as_text).filter(|id| !id.is_empty());
     let id = id.ok_or_else(|| "a resource has no id (RFC 7643 3.1)".to_owned())?;
-    let others = attributes.iter().map(|name| resource.get(name, true).and_then(Json::as_text).unwrap_or_default());
+    // A value that can't be read is told of where its row is written.
+    let others = attributes.iter().map(|path| Cow::Owned(path.values(resource).unwrap_or_default().join("\u{1f}")));
     let fields: Vec<Cow<'_, str>> = std::iter::once(id).chain(others).collect();
     Ok(identity(fields.iter().map(|field| field.as_ref())))
 }
@@ -204,6 +206,9 @@ impl<'a> Page<'a> {
             None => Ok(None),
             Some(value) => value.as_count().map(Some).ok_or_else(|| format!("{name} is no number")),
         };
+        if json.has_twice("Resources", true) {
+            return Err("the answer has Resources twice".to_owned());
+        }
         let resources = member("Resources");
         if resources.is_some_and(|resources| !resources.is_list()) {
             return Err("Resources is no list".to_owned());

@@ -90,6 +90,8 @@ pub struct ResourceTable {
     pub request_attributes: bool,
     /// By cursor or by index; `None`: as the service says.
     pub by_cursor: Option<bool>,
+    /// Columns that keys of entity types are made of.
+    pub keys: Vec<String>,
     pairs: Vec<crate::connectors::PairColumn>,
 }
 
@@ -156,6 +158,7 @@ impl ResourceTable {
             columns,
             request_attributes: raw.request_attributes,
             by_cursor: raw.paging.map(|paging| paging == "cursor"),
+            keys: request.key_columns.get(&table.name).cloned().unwrap_or_default(),
             pairs: request.pair_columns.get(&table.name).cloned().unwrap_or_default(),
         })
     }

@@ -21,11 +21,18 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::time::timeout_at;
 use tokio_postgres::config::SslMode;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// How much longer than the server we wait: it says more about why.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Finds a schema that holds Muster's tables. Asked in the very session that reads, it knows the database whatever way
+/// led there: another name, address or port, a pooler, a copy that follows.
+const MUSTERS_OWN: &str = "
+    SELECT 1 FROM pg_catalog.pg_class
+     WHERE relname IN ('__diesel_schema_migrations', 'installation', 'extraction_files', 'sign_in_failures')
+     GROUP BY relnamespace HAVING pg_catalog.count(*) = 4";
 
 /// A session with PostgreSQL.
 pub struct Postgres<'a> {
@@ -173,6 +180,12 @@ async fn sign_in(database: &Database) -> Result<Client, ConnectionError> {
         }
     };
     client.batch_execute(&settled(database)).await.map_err(failed)?;
+    let found = client.simple_query(MUSTERS_OWN).await.map_err(failed)?;
+    if found.iter().any(|message| matches!(message, SimpleQueryMessage::Row(_))) {
+        let message = "this is a database of Muster itself, and no source: it holds accounts and sessions, and what is \
+                       known of all connectors. Name the database that people come from";
+        return Err(ConnectionError::permanent(&database.place, message));
+    }
     client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.map_err(failed)?;
     Ok(client)
 }

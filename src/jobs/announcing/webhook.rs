@@ -5,6 +5,7 @@ use super::Fault;
 use crate::connectors::http::address::{Allowed, Refused, refused_literal};
 use crate::model::delivery::{Delivery, TEST};
 use crate::model::settings::SecretReference;
+use crate::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -33,7 +34,7 @@ pub(super) async fn send(
     delivery: &Delivery,
     now: DateTime<Utc>,
 ) -> Result<(), Fault> {
-    let key = key(secret).map_err(Fault::passing)?;
+    let key = secret.read().and_then(|secret| key(&secret)).map_err(Fault::passing)?;
     let url = Url::parse(url).map_err(|error| Fault::hopeless(format!("the address can't be read: {error}")))?;
     if let Some(refused) = refused_literal(&url).filter(|_| !allow_link_local) {
         return Err(Fault::hopeless(refused.to_string()));
@@ -89,8 +90,7 @@ fn body(delivery: &Delivery) -> String {
 }
 
 /// The secret's bytes: base64, with or without its prefix; a text that is no base64 counts as it stands.
-fn key(secret: &SecretReference) -> Result<Vec<u8>, String> {
-    let secret = secret.read()?;
+fn key(secret: &Secret) -> Result<Vec<u8>, String> {
     let text = secret.expose().trim();
     let key = match (text.strip_prefix(SECRET_PREFIX), STANDARD.decode(text)) {
         (Some(encoded), _) => {
@@ -155,11 +155,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_base64_with_or_without_its_prefix_or_a_plain_text() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let read = |text: &str| {
-            std::fs::write(file.path(), text).unwrap();
-            key(&SecretReference::File(file.path().to_str().unwrap().to_owned()))
-        };
+        let read = |text: &str| key(&Secret::new(text.to_owned()));
         assert_eq!(read("whsec_aGk=\n"), Ok(b"hi".to_vec()));
         assert_eq!(read("aGk="), Ok(b"hi".to_vec()));
         assert_eq!(read("a plain text"), Ok(b"a plain text".to_vec()));

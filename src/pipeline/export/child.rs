@@ -79,7 +79,8 @@ fn perform(task: Task, output: &mut (impl Write + Send)) -> Result<Answer, Conne
         Operation::Tables => kind.tables(request).map(Answer::Tables),
         Operation::Discover => kind.discover(request).map(Answer::Discovered),
         Operation::Observe { rows } => observing::observe(kind, request, rows).map(Answer::Observed),
-        Operation::Export { store, prefix, readers, known } => {
+        Operation::Export { store, prefix, readers, known, instead } => {
+            instead.map_or(Ok(()), |since| kind.check_instead(request, &since))?;
             let store = open(&store)?;
             let told = Mutex::new((Instant::now(), output));
             tables::export(kind, request, &store, &prefix, &readers, &known, &|table, rows| tell(&told, table, rows))

@@ -46,6 +46,8 @@ pub(super) enum Operation {
         readers: Readers,
         /// What was written last time.
         known: Vec<Known>,
+        /// In place of what changed since these cursors, which can't be told any more.
+        instead: Option<Cursors>,
     },
     /// The same with what changed since the cursors, where tables can tell.
     Changes {

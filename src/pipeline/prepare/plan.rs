@@ -1,7 +1,9 @@
 //! What a preparation works on: the run, its configuration, its extraction, and the one that was applied last.
 
+use crate::connectors;
 use crate::document;
 use crate::model::claim::Claim;
+use crate::model::connection::SourceTable;
 use crate::model::connector::{self, Connector, ConnectorDefinition};
 use crate::model::counters::{AssociationCounters, EntityTypeCounters};
 use crate::model::entity_type::Represents;
@@ -63,10 +65,11 @@ impl Plan {
         let complete =
             extraction::find(connection, extraction_id)?.ok_or_else(|| missing("the run's extraction"))?.complete;
         let files = extraction::files(connection, extraction_id)?;
-        let before = match extraction::last_applied(connection, connector.id)? {
+        let mut before = match extraction::last_applied(connection, connector.id)? {
             Some(extraction) => extraction::files(connection, extraction.id)?,
             None => Vec::new(),
         };
+        before.iter_mut().for_each(|before| leave_out_added(&definition, &files, before));
         let entity_types = entity_type::ids(connection, connector.id)?;
         let associations = association::ids(connection, connector.id)?;
         Ok(Self {
@@ -306,6 +309,17 @@ impl Plan {
     fn both(&self) -> impl Iterator<Item = (&ExtractionFile, &ExtractionFile)> {
         self.tables().filter_map(|(before, now)| Some((before?, now)))
     }
+}
+
+/// Forgets columns that a kind of connection had added by itself, and adds no more: changes are told in another way now,
+/// which says nothing about the source.
+fn leave_out_added(definition: &ConnectorDefinition, files: &[ExtractionFile], before: &mut ExtractionFile) {
+    let Some(now) = files.iter().find(|now| now.source_table == before.source_table) else { return };
+    let source = SourceTable(before.source_table.clone());
+    let kind = definition.table(&source).and_then(|(connection, _)| connectors::kind(&connection.kind));
+    let stays = |name: &String| now.header.contains(name) || !kind.is_some_and(|kind| kind.adds_column(name));
+    before.header.retain(stays);
+    before.profile.columns.retain(|column| stays(&column.name));
 }
 
 /// What the last applied run over the whole truth had rejected, and those applied since: the same again is no news. A

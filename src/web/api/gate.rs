@@ -1,7 +1,7 @@
 //! The gate before the API: a good token with the scope that the address needs. What a token may not see is not told
 //! from what is not there.
 
-use super::limits::{Limits, Who};
+use super::limits::{Limits, Print, Who};
 use super::problem::Problem;
 use crate::model::connector::{self, Connector};
 use crate::model::run::{self, Run, RunId};
@@ -68,14 +68,25 @@ pub async fn admit(scopes: &'static [Scope], request: &ServiceRequest) -> Result
     let context = request.app_data::<Data<WebContext>>().cloned().ok_or_else(stopped)?;
     let limits = request.app_data::<Data<Limits>>().cloned().ok_or_else(stopped)?;
     let stranger = Who::Stranger(request.peer_addr().map(|address| address.ip().to_canonical()));
-    let found = match bearer(request) {
-        None => None,
-        Some(secret) => context.ask(move |conn| Ok(token::find(conn, &secret, Utc::now())?)).await?,
-    };
-    let Some(token) = found else {
+    let Some(secret) = bearer(request) else {
         limits.count(stranger, Instant::now()).map_err(too_many)?;
         return Err(unknown());
     };
+    // A stranger is counted before the database is asked, so that guessing keeps nobody else from it. Whoever came with a
+    // good token lately is none.
+    let print = Print::of(&secret);
+    let is_stranger = !limits.was_good(print, Instant::now());
+    if is_stranger {
+        limits.count(stranger, Instant::now()).map_err(too_many)?;
+    }
+    let Some(token) = context.ask(move |conn| Ok(token::find(conn, &secret, Utc::now())?)).await? else {
+        limits.forget(print);
+        return Err(unknown());
+    };
+    if is_stranger {
+        limits.take_back(stranger);
+    }
+    limits.remember(print, Instant::now());
     limits.count(Who::Token(token.id), Instant::now()).map_err(too_many)?;
     if !scopes.iter().any(|scope| token.scopes.contains(scope)) {
         return Err(insufficient(scopes));

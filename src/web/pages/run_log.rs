@@ -4,6 +4,7 @@
 use super::run::find;
 use crate::model::run::{Run, RunId};
 use crate::model::{run_events, run_log};
+use crate::web::download::{Outgoing, PIECE, outgoing};
 use crate::web::error::WebError;
 use crate::web::visitor::Visitor;
 use crate::web::{WebContext, csv};
@@ -11,11 +12,6 @@ use actix_web::HttpResponse;
 use actix_web::web::{Bytes, Data, Path};
 use diesel::pg::PgConnection;
 use std::fmt::Write;
-use tokio::sync::mpsc::{Sender, channel};
-use tokio_stream::wrappers::ReceiverStream;
-
-/// Text sent at once, in bytes.
-const PIECE: usize = 64 * 1024;
 
 /// The file.
 pub async fn download(context: Data<WebContext>, _: Visitor, id: Path<i32>) -> Result<HttpResponse, WebError> {
@@ -27,25 +23,20 @@ pub async fn download(context: Data<WebContext>, _: Visitor, id: Path<i32>) -> R
 /// The log of a run as an answer.
 pub fn text(context: Data<WebContext>, run: Run) -> HttpResponse {
     let id = run.id;
-    let (sender, receiver) = channel(2);
-    let pieces = ReceiverStream::new(receiver);
+    let (outgoing, body) = outgoing();
     actix_web::rt::spawn(async move {
-        let gone = sender.clone();
-        let written = context
+        // A reader that went away needs no explanation; any failure breaks the download off, so that half a log is not
+        // taken for a whole one.
+        let _ = context
             .db(move |conn| {
-                let mut text = Text { piece: String::new(), sender };
+                let mut text = Text { piece: String::new(), outgoing };
                 tasks(conn, id, &mut text)?;
                 run_events::each(conn, &run, |event| text.line(&event.to_string()))?;
-                text.send()
+                text.end()
             })
             .await;
-        // A reader that went away needs no explanation; any other failure breaks the download off, so that half a log
-        // is not taken for a whole one.
-        if written.is_err() {
-            let _ = gone.send(Err(std::io::Error::other("the log could not be read to its end"))).await;
-        }
     });
-    csv::attachment(&format!("run-{id}-log.txt"), "text/plain; charset=utf-8").streaming(pieces)
+    csv::attachment(&format!("run-{id}-log.txt"), "text/plain; charset=utf-8").streaming(body)
 }
 
 fn tasks(conn: &mut PgConnection, id: RunId, text: &mut Text) -> Result<(), WebError> {
@@ -62,7 +53,7 @@ fn tasks(conn: &mut PgConnection, id: RunId, text: &mut Text) -> Result<(), WebE
 
 struct Text {
     piece: String,
-    sender: Sender<std::io::Result<Bytes>>,
+    outgoing: Outgoing,
 }
 
 impl Text {
@@ -74,6 +65,11 @@ impl Text {
 
     fn send(&mut self) -> Result<(), WebError> {
         let piece = Bytes::from(std::mem::take(&mut self.piece));
-        self.sender.blocking_send(Ok(piece)).map_err(|_| WebError::Stopped)
+        self.outgoing.send(piece).map_err(|_| WebError::Stopped)
+    }
+
+    fn end(mut self) -> Result<(), WebError> {
+        self.send()?;
+        self.outgoing.end().map_err(|_| WebError::Stopped)
     }
 }

@@ -152,3 +152,29 @@ async fn whatever_is_asked_wrongly_is_a_problem() {
     let large = "#".repeat(3 << 20);
     api.put("/api/v1/connectors/campus", large).await.problem(413, "too_large");
 }
+
+#[tokio::test]
+async fn whoever_guesses_tokens_waits_before_the_database_is_asked() {
+    let site = Site::start(Program::new());
+    let known = Api::with(&site, &[Scope::Read], None);
+    known.get("/api/v1/connectors").await.is(200);
+    let guessing = Api::coming_with(&site, "muster_guessed");
+    for _ in 0..60 {
+        guessing.get("/api/v1/connectors").await.problem(401, "token");
+    }
+    let waits = guessing.get("/api/v1/connectors").await.problem(429, "too_many");
+    assert!(waits.header("retry-after").parse::<u64>().unwrap() <= 60, "{waits:?}");
+    // A good one that nobody has seen yet may be one more guess: only the database could tell, and it is not asked.
+    let mut connection = site.program.database.connect();
+    let unused = || {
+        let all = token::all(&mut site.program.database.connect()).unwrap();
+        all.into_iter().find(|token| token.name == "late").unwrap().last_used_at
+    };
+    let late = NewToken { name: "late", scopes: &[Scope::Read], connector: None, expires_at: None };
+    let late = token::create(&mut connection, &late, "test", Utc::now()).unwrap();
+    Api::coming_with(&site, &late).get("/api/v1/connectors").await.problem(429, "too_many");
+    assert_eq!(unused(), None);
+    for _ in 0..100 {
+        known.get("/api/v1/connectors").await.is(200);
+    }
+}

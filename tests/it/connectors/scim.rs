@@ -16,6 +16,7 @@ pub struct Document {
     definition: ConnectionDefinition,
     mapped: BTreeMap<String, Vec<String>>,
     pairs: BTreeMap<String, Vec<PairColumn>>,
+    keys: BTreeMap<String, Vec<String>>,
     token: Option<String>,
 }
 
@@ -27,6 +28,7 @@ impl Document {
             definition: toml::from_str(&text).unwrap(),
             mapped: BTreeMap::new(),
             pairs: BTreeMap::new(),
+            keys: BTreeMap::new(),
             token: Some(TOKEN.to_owned()),
         }
     }
@@ -51,6 +53,12 @@ impl Document {
         self
     }
 
+    /// The column that the key of a table's entity type is.
+    pub fn key(mut self, table: &str, column: &str) -> Self {
+        self.keys.insert(table.to_owned(), vec![column.to_owned()]);
+        self
+    }
+
     /// Users, with these columns.
     pub fn users(self, mapped: &[&str]) -> Self {
         self.table("name = \"users\"\nresource = \"Users\"\n", mapped)
@@ -70,7 +78,7 @@ impl Document {
             secrets: self.token.iter().map(|token| ("token".to_owned(), token.clone())).collect(),
             uploads: BTreeMap::new(),
             mapped_columns: self.mapped.clone(),
-            key_columns: BTreeMap::new(),
+            key_columns: self.keys.clone(),
             matched_columns: BTreeMap::new(),
             pair_columns: self.pairs.clone(),
         }

@@ -22,6 +22,7 @@ const PUBLIC_URL: &str = "https://muster.example.org";
 impl Office {
     /// Applies settings that consist of this, with the secret in a file beside.
     fn settings(&self, text: &str) {
+        muster::secret::trust_folders(std::slice::from_ref(&self.context.data_dir));
         let file = self.context.data_dir.join("secret");
         std::fs::write(&file, SECRET).unwrap();
         let text = text.replace("SECRET", &format!("{{ file = {:?} }}", file.to_str().unwrap()));

@@ -88,3 +88,26 @@ fn sessions_end_and_cleaning_twice_is_cleaning_once() {
     assert_eq!(office.count("sessions"), 1);
     office.runtime.block_on(office.queue.purge()).unwrap();
 }
+
+#[test]
+fn received_files_that_no_feed_knows_are_deleted_by_age() {
+    let office = Office::new();
+    let hr = office.connector("hr", "");
+    let data = office.context.data_dir.clone();
+    let folder = data.join(format!("uploads/{}", hr.id));
+    std::fs::create_dir_all(folder.join("reading/7-1")).unwrap();
+    for name in ["waits", "stray", "reading/7-1/0"] {
+        std::fs::write(folder.join(name), "Id\n1\n").unwrap();
+    }
+    office.execute(&format!(
+        "insert into uploads (connector_id, source_table, path, file_name, bytes, sha256, uploaded_at, uploaded_by)
+         values ({id}, 'feed.people', 'uploads/{id}/waits', 'people.csv', 5, '', now(), 'test')",
+        id = hr.id
+    ));
+    let there = || ["waits", "stray", "reading/7-1/0"].map(|name| folder.join(name).exists());
+    let now = Utc::now();
+    cleanup::forget_strays(&mut office.connection(), &data, now - chrono::TimeDelta::days(7)).unwrap();
+    assert_eq!(there(), [true, true, true], "none is old");
+    cleanup::forget_strays(&mut office.connection(), &data, now + chrono::TimeDelta::hours(1)).unwrap();
+    assert_eq!(there(), [true, false, true], "what waits, or is being read, stays");
+}

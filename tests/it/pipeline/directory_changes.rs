@@ -206,6 +206,23 @@ fn deletes_of_an_incremental_run_pass_the_guards() {
 }
 
 #[test]
+fn another_way_to_tell_changes_is_no_other_header() {
+    let directory = Directory::builder().entries(&SMALL.ldif()).synchronized(1000).start();
+    let muster = program(&directory, "timestamp", "uid");
+    start(&muster, "complete").succeeded();
+    for how in ["syncrepl", "timestamp", "none", "syncrepl"] {
+        apply(&muster, &document(&directory, how, "uid"));
+        let run = report(&start(&muster, "complete").succeeded());
+        assert_eq!(run["state"], "completed", "{how}: {run}");
+    }
+    // Columns that the document names are another matter.
+    let fewer = document(&directory, "syncrepl", "uid").replace(", \"description\"", "");
+    apply(&muster, &fewer);
+    let blocked = start(&muster, "complete").exited(3).stdout;
+    assert!(blocked.contains("the header of ldap.groups is not what it was: without description"), "{blocked}");
+}
+
+#[test]
 fn a_cookie_of_another_search_makes_a_complete_run_that_says_so() {
     let directory = Directory::builder().entries(&SMALL.ldif()).synchronized(1000).start();
     let muster = program(&directory, "auto", "uid");

@@ -463,20 +463,31 @@ fn a_cursor_that_is_no_longer_valid_turns_the_run_into_a_complete_one_and_it_say
     // Somebody cleaned the folder up before the next run.
     remove(&muster, "people-1.csv");
     file(&muster, "people-3.csv", "Op,Id,Login,Grade,State,Boss,Teams\nupdate,P2,bob3,1,here,,\n");
+    // The complete file is older than what was applied since: it would make P1 what it was.
+    let refused = start(&muster).exited(1).stdout;
+    for words in
+        ["people.csv", "would take them back", "start a complete run by hand", "people-1.csv, the delta file that was"]
+    {
+        assert!(refused.contains(words), "{words}: {refused}");
+    }
+    assert_eq!(people(&muster)[..2], ["P1 ada1 1 ada1/1", "P2 bob 2 bob/2"]);
+
+    let rows = "P1,ada1,1,here,,\nP2,bob3,1,here,,\nP3,cy,3,here,P1,\nP4,dee,,here,P2,U2\n";
+    file(&muster, "people.csv", &format!("{PEOPLE}{rows}"));
     let run = report(&start(&muster).succeeded());
     assert_eq!(run["mode"], "complete");
     assert!(
         run["became_complete"].as_str().unwrap().starts_with("people-1.csv, the delta file that was applied last"),
         "{run}"
     );
-    assert_eq!(people(&muster)[..2], ["P1 ada 1 ada/1", "P2 bob 2 bob/2"]);
+    assert_eq!(people(&muster)[..2], ["P1 ada1 1 ada1/1", "P2 bob3 1 bob3/1"]);
     let logged = lines(
         &muster,
         &format!("select message from run_log where run_id = {} and event = 'became-complete'", run["id"]),
     );
     assert_eq!(logged.len(), 1);
 
-    // The one that was applied last has been written anew.
+    // The one that was applied last has been written anew; the complete file is as new as what was applied.
     file(&muster, "people-3.csv", "Op,Id,Login,Grade,State,Boss,Teams\nupdate,P2,bob4,1,here,,\n");
     let run = report(&start(&muster).succeeded());
     assert!(

@@ -76,6 +76,19 @@ impl DirectoryBuilder {
         self
     }
 
+    /// Lines of slapd.conf(5) for the server.
+    pub fn configure_server(mut self, lines: &str) -> Self {
+        self.global.push_str(lines);
+        self.global.push('\n');
+        self
+    }
+
+    /// Does not tell what product it is, as other servers do: its stamps of whole seconds have to do.
+    pub fn anonymous(mut self) -> Self {
+        self.global.push_str("access to dn.exact=\"\" attrs=objectClass by * search\naccess to * by * read\n");
+        self
+    }
+
     /// Offers content synchronization (RFC 4533), with a log of so many changes of this session.
     pub fn synchronized(mut self, log: usize) -> Self {
         self.global.push_str("moduleload syncprov\n");

@@ -110,13 +110,18 @@ async fn all(people: People, request: HttpRequest, query: Query) -> HttpResponse
     HttpResponse::Ok().json(seen!(people, request, query))
 }
 
-/// Numbered from 1, at most 25 a page; only short of what makes detail requests worth while.
+/// Numbered from 1, at most 25 a page; only short of what makes detail requests worth while, or bare of all but the key.
 async fn paged(people: People, request: HttpRequest, query: Query) -> HttpResponse {
     let people = seen!(people, request, query);
     let size = number(&query, "per_page", 25).min(25);
     let users = slice(&people, (number(&query, "page", 1) - 1) * size, size);
     let short: Vec<Value> = users.iter().map(|one| json!({ "guid": one["guid"], "changed": one["changed"] })).collect();
-    let users = if query.contains_key("short") { short } else { users };
+    let bare = users.iter().map(|one| json!({ "guid": one["guid"] })).collect();
+    let users = match (query.contains_key("short"), query.contains_key("bare")) {
+        (true, _) => short,
+        (_, true) => bare,
+        _ => users,
+    };
     HttpResponse::Ok().json(json!({ "data": { "users": users }, "meta": { "total": people.len() } }))
 }
 

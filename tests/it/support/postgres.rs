@@ -48,6 +48,11 @@ impl Postgres {
         self.connect().batch_execute(statements).unwrap();
     }
 
+    /// Its address.
+    pub fn url(&self) -> String {
+        url(&self.socket, self.port, &self.name)
+    }
+
     /// A connection of the test's own.
     pub fn connect(&self) -> PgConnection {
         Server::running().connect(&self.name)

@@ -27,6 +27,21 @@ fn json_records_become_rows() {
     assert_eq!(memory.rows, [(1, vec!["Ada".to_owned()])]);
     let dotted = br#"{"data.people": [{"id": "a"}]}"#;
     assert_eq!(export("people.json", dotted, json!({"record": "data.people"}), &["id"]).unwrap().rows.len(), 1);
+    for (content, record, column) in [
+        ("{\"users\": [{\"id\": \"a\"}],\n \"users\": [{\"id\": \"b\"}]}", "users", 2),
+        ("{\"users\": [{\"id\": \"a\"}],\n \"us\\u0065rs\": 1}", "users", 2),
+        ("{\"data\": {\"people\": []},\n\"data\": {\"people\": [{\"id\": \"b\"}]}}", "data.people", 1),
+        ("{\"data\": {\"people\": [],\n\"people\": [{\"id\": \"b\"}]}}", "data.people", 1),
+        ("{\"data\": {\"people\": []},\n\"data.people\": [{\"id\": \"b\"}]}", "data.people", 1),
+    ] {
+        let error =
+            export("people.json", content.as_bytes(), json!({"record": record}), &["id"]).map(|memory| memory.rows);
+        let error = error.expect_err(content);
+        assert_eq!(error.place, format!("people.json, line 2, column {column}"), "{content}: {error}");
+        assert!(error.message.contains("stands twice"), "{content}: {error}");
+    }
+    let other = br#"{"data": {"people": [{"id": "a"}], "n": [1]}, "people": [], "n": 1, "n": 2}"#;
+    assert_eq!(export("people.json", other, json!({"record": "data.people"}), &["id"]).unwrap().rows.len(), 1);
     let cut = br#"{"data": {"people": [{"id": "a"}]}"#;
     let error = export("people.json", cut, json!({"record": "data.people"}), &["id"]).map(|memory| memory.rows);
     assert_eq!(error.unwrap_err().place, "people.json, line 1, column 35");

@@ -65,6 +65,9 @@ pub async fn position(watched: &Watched<'_>) -> Result<Result<Value, String>, Co
     match asked {
         Ok(cookie) => {
             let invocation = usn::invocation(watched).await?;
+            if invocation.is_empty() {
+                return Ok(Err(usn::UNSEEN.to_owned()));
+            }
             Ok(Ok(json!(Position { context, invocation, cookie: STANDARD.encode(cookie) })))
         }
         Err(DirSyncFault::Refused(words)) => Ok(Err(format!(

@@ -13,7 +13,7 @@ use super::super::unasked::Unasked;
 use super::cursor::Cursor;
 use super::found::{Changed, Found, Mark, digest};
 use super::identity::Identity;
-use super::{Watched, timestamp};
+use super::{Mechanism, Watched, timestamp};
 use crate::connectors::{Changes, ChangesError, Extraction, KnownRecord, SourceEnd};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use xxhash_rust::xxh3::xxh3_128;
@@ -111,8 +111,36 @@ impl Settled {
         let words = format!("{}: {changed} entries new or changed, {gone} keys gone", found.end);
         let figures = [("changed", changed), ("gone", gone)].map(|(name, figure)| (name.to_owned(), figure.into()));
         extraction.end(SourceEnd { words, figures: BTreeMap::from(figures) })?;
-        extraction.cursor(found.position.map_or_else(|| cursor.clone(), |position| cursor.at(position)).to_json());
+        let position = match cursor.mechanism {
+            Mechanism::Timestamp => Some(timestamp::stood(watched.began.elapsed())),
+            _ => found.position,
+        };
+        extraction.cursor(position.map_or_else(|| cursor.clone(), |position| cursor.at(position)).to_json());
         Ok(())
+    }
+}
+
+/// What became of an entry that was not read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Stays,
+    /// It is there, but may be another than it was.
+    Differs,
+    Gone,
+}
+
+impl Fate {
+    /// `listed`: whether it stands in the list of what is there, where there is one, and with which mark. A list is made
+    /// last: an entry that was gone and stands there has come back, as whatever it is now.
+    fn of(was_gone: bool, listed: Option<Option<Option<Mark>>>, before: impl Fn(Mark) -> Mark) -> Self {
+        match listed {
+            None if was_gone => Self::Gone,
+            None => Self::Stays,
+            Some(None) => Self::Gone,
+            Some(Some(_)) if was_gone => Self::Differs,
+            Some(Some(Some(mark))) if mark != before(mark) => Self::Differs,
+            Some(Some(_)) => Self::Stays,
+        }
     }
 }
 
@@ -151,11 +179,9 @@ impl Ledger {
             known += 1;
             let is_changed = found.changed.get(&identity).is_some();
             let listed = found.present.as_mut().map(|present| present.remove(&identity));
-            let differs = match listed {
-                Some(Some(Some(mark))) => mark != marked(record, stamp.filter(|_| mark.stamp.is_some())),
-                _ => false,
-            };
-            let is_gone = found.gone.contains(&identity) || listed == Some(None);
+            let was_gone = found.gone.contains(&identity);
+            let fate = Fate::of(was_gone, listed, |mark| marked(record, stamp.filter(|_| mark.stamp.is_some())));
+            let (is_gone, differs) = (fate == Fate::Gone, fate == Fate::Differs);
             if !is_changed && !is_gone && !differs {
                 return;
             }
@@ -334,4 +360,24 @@ fn key_of<'a>(cells: impl Iterator<Item = &'a [u8]>) -> Option<u128> {
 /// Everything has to be read whole: why.
 pub fn expired(watched: &Watched<'_>, why: &str) -> ChangesError {
     ChangesError::Expired(format!("the table {} {why}", watched.table.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_was_made_last_counts() {
+        let mark = |name: u64| Mark { name, stamp: None };
+        let of = |was_gone, listed| Fate::of(was_gone, listed, |_| mark(1));
+        assert_eq!(of(true, None), Fate::Gone, "named as gone, and nothing is listed");
+        assert_eq!(of(true, Some(Some(None))), Fate::Differs, "it came back");
+        assert_eq!(of(true, Some(Some(Some(mark(1))))), Fate::Differs, "under its old name, with who knows what");
+        assert_eq!(of(true, Some(None)), Fate::Gone);
+        assert_eq!(of(false, Some(None)), Fate::Gone);
+        assert_eq!(of(false, Some(Some(Some(mark(2))))), Fate::Differs);
+        for listed in [None, Some(Some(None)), Some(Some(Some(mark(1))))] {
+            assert_eq!(of(false, listed), Fate::Stays, "{listed:?}");
+        }
+    }
 }

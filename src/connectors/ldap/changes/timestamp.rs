@@ -4,8 +4,9 @@
 //! another stamp or another name than it had is read again, whatever is missing is gone. So nothing depends on clocks
 //! that agree, on how long a write took, or on when another server's writes arrived here; and entries whose branch was
 //! renamed or moved are seen, which are not written by that. A stamp of seconds can't tell two writes in one second
-//! apart: entries with the newest stamp that was read are read once more. OpenLDAP has a better one (`entryCSN`, another
-//! for each write).
+//! apart, and the second may have come after the entry was read, while others with newer stamps were not read yet: so
+//! entries are read once more whose stamps are not older than the newest by more than the reading took. OpenLDAP has a
+//! better one (`entryCSN`, another for each write).
 
 use super::super::entry::Entry;
 use super::super::root::RootDse;
@@ -17,11 +18,20 @@ use super::found::{Found, Listed, Mark, digest};
 use super::identity::Identity;
 use super::settle::{each_known, expired, read_where};
 use crate::connectors::{ChangesError, ConnectionError, Extraction};
-use serde_json::Value;
+use chrono::{NaiveDateTime, TimeDelta};
+use serde_json::{Value, json};
+use std::time::Duration;
 
 /// What a check says of it.
 pub const OFFER: &str = "all entries are listed by name and by when they were last written, and held against what was \
                          read before; what is no longer listed is gone";
+
+/// How much earlier than the reading took stamps of seconds are read again, in seconds: servers that share a directory
+/// have clocks of their own.
+const OVERLAP: u64 = 5;
+
+/// How long a reading took of which nobody has noted that, in seconds.
+const LONG: u64 = 3600;
 
 /// When an entry was last written, by the best that the server has.
 pub fn stamp(root: &RootDse) -> &'static str {
@@ -37,7 +47,12 @@ fn is_exact(root: &RootDse) -> bool {
     root.is_openldap()
 }
 
-/// Nothing to remember: what was read says it. Or why it can't: an entry lacks what is needed.
+/// What to remember of a reading; what was read says the rest.
+pub fn stood(took: Duration) -> Value {
+    json!({ "took": took.as_secs().saturating_add(1) })
+}
+
+/// Nothing to remember before it is read. Or why changes can't be told: an entry lacks what is needed.
 pub async fn position(watched: &Watched<'_>) -> Result<Result<Value, String>, ConnectionError> {
     let attributes = [watched.root.identity(), stamp(watched.root)];
     let SearchTable { base, scope, filter, .. } = &watched.table;
@@ -61,7 +76,11 @@ fn lean(watched: &Watched<'_>, attributes: Vec<String>) -> SearchTable {
 }
 
 /// What changed since the applied runs have read the table.
-pub async fn changes(watched: &Watched<'_>, extraction: &mut dyn Extraction) -> Result<Found, ChangesError> {
+pub async fn changes(
+    watched: &Watched<'_>,
+    position: &Value,
+    extraction: &mut dyn Extraction,
+) -> Result<Found, ChangesError> {
     let stamp = stamp(watched.root);
     let shape = RowShape::new(&watched.table);
     let newest = newest(watched, &shape.header(), stamp, extraction)?;
@@ -70,7 +89,15 @@ pub async fn changes(watched: &Watched<'_>, extraction: &mut dyn Extraction) -> 
     found.end = format!("{} entries listed to the end", present.len());
     found.present = Some(present);
     if let Some(newest) = newest {
-        let since = format!("(&{}({stamp}>={}))", watched.table.filter, ldap3::ldap_escape(newest.as_str()));
+        let from = match is_exact(watched.root) {
+            true => newest.clone(),
+            false => {
+                let took = position.get("took").and_then(Value::as_u64).unwrap_or(LONG);
+                earlier(&newest, took.saturating_add(OVERLAP))
+                    .ok_or_else(|| expired(watched, "has entries with stamps that are no times"))?
+            }
+        };
+        let since = format!("(&{}({stamp}>={}))", watched.table.filter, ldap3::ldap_escape(from.as_str()));
         read_where(watched, &shape, since, &mut found.changed).await?;
         if is_exact(watched.root) {
             found.changed.retain(|row| shape.cell(row, stamp).is_none_or(|written| written > newest.as_bytes()));
@@ -110,6 +137,15 @@ fn value<'a>(entry: &'a Entry, attribute: &str) -> Option<&'a [u8]> {
     found.and_then(|(_, values)| values.first()).map(Vec::as_slice)
 }
 
+/// A stamp (generalized time, RFC 4517 3.3.13) so many seconds before; whatever stands behind its seconds stays.
+fn earlier(stamp: &str, seconds: u64) -> Option<String> {
+    const SECONDS: &str = "%Y%m%d%H%M%S";
+    let (moment, rest) = stamp.split_at_checked(14)?;
+    let moment = NaiveDateTime::parse_from_str(moment, SECONDS).ok()?;
+    let before = moment.checked_sub_signed(TimeDelta::try_seconds(i64::try_from(seconds).ok()?)?)?;
+    Some(format!("{}{rest}", before.format(SECONDS)))
+}
+
 /// The newest stamp that was read.
 fn newest(
     watched: &Watched<'_>,
@@ -129,4 +165,18 @@ fn newest(
         }
     })?;
     Ok(newest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::earlier;
+
+    #[test]
+    fn stamps_go_back_as_their_server_writes_them() {
+        assert_eq!(earlier("20261129000003Z", 6).as_deref(), Some("20261128235957Z"));
+        assert_eq!(earlier("20261129220000.0Z", 60).as_deref(), Some("20261129215900.0Z"));
+        for none in ["", "2026112922Z", "20261329220000Z", "yesterday at ten"] {
+            assert_eq!(earlier(none, 1), None, "{none}");
+        }
+    }
 }

@@ -18,6 +18,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+/// Why there is no position. An id that is not seen is the same before and after a restore.
+pub const UNSEEN: &str = "this account may not read which database the domain controller has (`invocationId` of its NTDS \
+                          settings), so that a restored one would not be noticed";
+
 /// Where a domain controller stood.
 #[derive(Serialize, Deserialize)]
 struct Position {
@@ -41,7 +45,11 @@ pub async fn position(watched: &Watched<'_>) -> Result<Result<Value, String>, Co
     let Some(usn) = highest(watched.root) else {
         return Ok(Err("the server does not say where it stands".to_owned()));
     };
-    Ok(Ok(json!(Position { usn, invocation: invocation(watched).await? })))
+    let invocation = invocation(watched).await?;
+    Ok(match invocation.is_empty() {
+        true => Err(UNSEEN.to_owned()),
+        false => Ok(json!(Position { usn, invocation })),
+    })
 }
 
 /// What was written since.
@@ -87,7 +95,11 @@ pub async fn invocation(watched: &Watched<'_>) -> Result<String, ConnectionError
 
 /// Makes sure that the database is the one that the position is from.
 pub async fn confirm(watched: &Watched<'_>, before: &str) -> Result<(), ChangesError> {
-    if invocation(watched).await? == before {
+    let now = invocation(watched).await?;
+    if now.is_empty() {
+        return Err(expired(watched, &format!("can't be told changes of: {UNSEEN}")));
+    }
+    if now == before {
         return Ok(());
     }
     Err(expired(watched, "was read from a domain controller whose database was restored or replaced since"))

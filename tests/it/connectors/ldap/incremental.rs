@@ -5,6 +5,7 @@ use super::Document;
 use super::replica::Replica;
 use crate::support::changing::Changing;
 use crate::support::directory::{Directory, SUFFIX};
+use chrono::{TimeDelta, Utc};
 
 /// How many change sets each directory goes through.
 const CHANGE_SETS: usize = 40;
@@ -92,4 +93,65 @@ fn changes_by_stamps_come_to_what_is_there() {
     for seed in 21..24 {
         follow(Directory::start(), "timestamp", seed);
     }
+}
+
+#[test]
+fn changes_by_stamps_of_whole_seconds_come_to_what_is_there() {
+    follow(Directory::builder().anonymous().start(), "timestamp", 31);
+}
+
+#[test]
+fn a_second_write_within_a_second_is_seen_whatever_else_was_read() {
+    let person = |uid: &str, more: &str| {
+        format!("dn: uid={uid},ou=people,{SUFFIX}\nobjectClass: inetOrgPerson\nuid: {uid}\ncn: {uid}\nsn: x\n{more}\n")
+    };
+    // As if it had been written while the others were being read already.
+    let later = (Utc::now() + TimeDelta::seconds(5)).format("%Y%m%d%H%M%SZ");
+    let entries = [person("ada", ""), person("later", &format!("modifyTimestamp: {later}\n"))];
+    let directory = Directory::builder().anonymous().entries(&entries.join("\n")).start();
+    let document = document(&directory, "timestamp", "uid");
+    let write = |mail: &str| {
+        let dn = format!("uid=ada,ou=people,{SUFFIX}");
+        directory.modify(&format!("dn: {dn}\nchangetype: modify\nreplace: mail\nmail: {mail}\n"));
+    };
+    let stamp = |replica: &Replica| {
+        let people = &replica.tables["people"];
+        let at = people.header.iter().position(|name| name == "modifyTimestamp").unwrap();
+        people.records["ada"][at].clone()
+    };
+    for attempt in 0..50 {
+        write(&format!("first{attempt}@x"));
+        let mut replica = Replica::whole(&document);
+        write(&format!("second{attempt}@x"));
+        let now = Replica::whole(&document);
+        if stamp(&replica) == stamp(&now) {
+            replica.follow(&document).unwrap();
+            replica.assert_is(&now, &format!("attempt {attempt}"));
+            return;
+        }
+    }
+    panic!("no two writes came within a second");
+}
+
+#[test]
+fn numbers_of_writes_of_a_database_that_is_not_seen_are_no_use() {
+    // What a domain controller says of itself, to an account that may not see more.
+    let root = tempfile::NamedTempFile::new().unwrap();
+    let said = "dn:\nsupportedCapabilities: 1.2.840.113556.1.4.800\nhighestCommittedUSN: 7\n";
+    std::fs::write(root.path(), said).unwrap();
+    let attributes: String = ["supportedCapabilities", "highestCommittedUSN"]
+        .iter()
+        .enumerate()
+        .map(|(number, name)| {
+            format!(
+                "attributetype ( 1.3.6.1.4.1.4203.666.1.{number} NAME '{name}' SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )\n"
+            )
+        })
+        .collect();
+    let lines = format!("{attributes}rootDSE {}", root.path().display());
+    let directory = Directory::builder().configure_server(&lines).start();
+    let document = document(&directory, "usn", "uid");
+    assert!(document.export().unwrap().cursors.is_empty());
+    let findings = muster::connectors::kind("ldap").unwrap().check(&document.request()).unwrap();
+    assert!(findings.iter().any(|finding| finding.message.contains("would not be noticed")), "{findings:?}");
 }

@@ -79,6 +79,12 @@ fn names_that_are_matched_are_the_same_text_however_they_are_typed() {
     assert_eq!(document().export().unwrap().column("people", "uid"), ["Ada"]);
     let as_typed = document().export().unwrap();
     assert!(as_typed.column("people", "dn")[0].starts_with("uid=Ada,"), "capitals stay where nothing is matched");
+    let key = document().key("people", "dn").export().unwrap();
+    assert_eq!(
+        key.column("people", "dn"),
+        export.column("people", "dn"),
+        "a key is the same before anything matches it"
+    );
 }
 
 #[test]

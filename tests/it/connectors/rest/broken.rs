@@ -30,6 +30,14 @@ fn what_is_no_array_of_records_is_never_an_empty_one() {
         let service = WebResponder::start(move |_, _| json(&body));
         of(&service, table).fails_with(&[words, "table `people`, page 1", "nothing of it is used"]);
     }
+    for (body, records) in [
+        (r#"{ "users": [{ "guid": 1 }], "users": [{ "guid": 2 }] }"#, "users"),
+        (r#"{ "data": { "users": [] }, "data": { "users": [{ "guid": 2 }] } }"#, "data.users"),
+        (r#"{ "data": { "users": [], "users": [{ "guid": 2 }] } }"#, "data.users"),
+    ] {
+        let service = WebResponder::start(move |_, _| json(body));
+        of(&service, &format!("path = \"/users\"\nrecords = {records:?}")).fails_with(&["twice in one object"]);
+    }
     let html = WebResponder::start(|_, _| answer("200 OK", &[("Content-Type", "text/html")], "[]"));
     of(&html, "path = \"/users\"").fails_with(&["sign-in page"]);
 }

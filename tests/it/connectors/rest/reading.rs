@@ -2,6 +2,7 @@
 
 use super::{COLUMNS, Document};
 use crate::support::json_directory::{JsonDirectory, person};
+use chrono::{SecondsFormat, Utc};
 use muster::connectors::{ChangesError, kind};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -116,6 +117,52 @@ fn what_changed_since_the_watermark_is_told_and_deleted_records_are_deletions() 
     assert!(matches!(document.changes(&none), Err(ChangesError::Expired(why)) if why.contains("no applied run")));
     let other = Document::new(&directory.url(), &table.replace("/paged", "/paged?status=active"));
     assert!(matches!(other.changes(&first.cursors), Err(ChangesError::Expired(why)) if why.contains("address")));
+}
+
+#[test]
+fn a_date_in_the_future_hides_no_change() {
+    let directory = JsonDirectory::start(people(30));
+    directory.change(|people| people[7]["changed"] = "2099-01-01T00:00:00Z".into());
+    let table =
+        format!("{PAGED}watermark_parameter = \"since\"\nwatermark_column = \"changed\"\nwatermark_overlap = 0\n");
+    let document = Document::new(&directory.url(), &table).columns(&["guid", "name.last"]);
+    let first = document.export().unwrap();
+    directory.change(|people| {
+        people[3]["name"]["last"] = "Married".into();
+        people[3]["changed"] = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true).into();
+    });
+    let changes = document.changes(&first.cursors).unwrap();
+    assert_eq!(changes.column("people", "name.last"), ["Married", "Family7"]);
+
+    // A service whose clock was set back dates changes before where we stood.
+    let mut ahead = first.cursors.clone();
+    ahead.get_mut("people").unwrap()["from"] = "2098-01-01T00:00:00Z".into();
+    let Err(ChangesError::Expired(why)) = document.changes(&ahead) else { panic!("the changes were told") };
+    assert!(why.contains("clock is behind"), "{why}");
+}
+
+#[test]
+fn what_a_list_leaves_out_is_told_by_the_records() {
+    let directory = JsonDirectory::start(people(30));
+    let table = "path = \"/paged?bare=1\"\nrecords = \"data.users\"\npaging = \"page\"\ndetail = \"/people/{key}\"\n\
+                 detail_record = \"person\"\ndeleted = \"status eq \\\"gone\\\"\"\nwatermark_parameter = \"since\"\n\
+                 watermark_column = \"changed\"\nwatermark_overlap = 0\n";
+    directory.change(|people| people[4]["status"] = "gone".into());
+    let document = Document::new(&directory.url(), table).columns(&["guid", "name.last"]);
+    let first = document.export().unwrap();
+    let names = first.column("people", "name.last");
+    assert!(names.len() == 29 && !names.contains(&"Family4"), "{names:?}");
+
+    directory.change(|people| {
+        people[5]["status"] = "gone".into();
+        people[5]["changed"] = "2026-11-29T12:00:01Z".into();
+        people[6]["name"]["last"] = "Married".into();
+        people[6]["changed"] = "2026-11-29T12:00:02Z".into();
+    });
+    let changes = document.changes(&first.cursors).unwrap();
+    let told: Vec<(&str, &str)> = changes.rows("people").iter().map(|row| (row[0].as_str(), row[2].as_str())).collect();
+    let told: Vec<_> = told.into_iter().filter(|(_, last)| !["Family28", "Family29"].contains(last)).collect();
+    assert_eq!(told, [("delete", "Family5"), ("update", "Married")]);
 }
 
 #[test]

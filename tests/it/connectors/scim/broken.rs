@@ -52,6 +52,8 @@ fn what_is_no_list_is_never_an_empty_one() {
         &["totalResults is no number"],
     );
     refused(|| json(json!({ "schemas": [LIST], "totalResults": 3, "Resources": {} })), &["Resources is no list"]);
+    let twice = format!(r#"{{ "schemas": ["{LIST}"], "totalResults": 0, "Resources": [], "resources": [{{}}] }}"#);
+    refused(move || json(&twice), &["Resources twice"]);
     refused(|| json(json!({ "schemas": [LIST], "totalResults": 1, "Resources": [7] })), &["should be a resource"]);
     refused(|| json(json!({ "schemas": [LIST], "totalResults": 1, "Resources": [{}] })), &["has no id"]);
 }

@@ -2,9 +2,11 @@
 
 use super::Document;
 use crate::support::scim::{ScimServer, group, user};
+use crate::support::web_responder::{WebResponder, answer};
 use muster::connectors::{ChangesError, kind};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 fn people(count: usize) -> Vec<Value> {
     (0..count).map(|number| user(number, None)).collect()
@@ -87,6 +89,78 @@ fn a_deletion_or_another_key_asks_for_a_complete_run() {
     server.create("Users", &user(77, None));
     // Ten again; but other ones.
     expired(&document, &first.cursors, "there are 10 resources where 11 are expected");
+}
+
+#[test]
+fn a_changed_key_asks_for_a_complete_run_whatever_it_is_made_of() {
+    let server = ScimServer::start(json!({}));
+    let ids = server.create_all("Users", &people(10));
+    let number = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber";
+    let mail = "emails[type eq \"work\"].value";
+    for (key, attribute, value) in
+        [(number, number, json!("2000")), (mail, "emails", json!([{ "value": "new@work.example", "type": "work" }]))]
+    {
+        let document = Document::new(&server.url()).users(&["id", "title", number, mail]).key("users", key);
+        let first = document.export().unwrap();
+        server.set("Users", &ids[1], "title", json!("Lead"));
+        assert!(!document.changes(&first.cursors).unwrap().rows("users").is_empty());
+        server.set("Users", &ids[2], attribute, value);
+        expired(&document, &first.cursors, "have other keys");
+    }
+}
+
+/// A service of these users whose clock shows that (RFC 9110), or does not say.
+fn by_clock(users: Arc<Mutex<(Option<&'static str>, Vec<Value>)>>) -> WebResponder {
+    WebResponder::start(move |_, request| {
+        let (date, users) = &*users.lock().unwrap();
+        let since = request.parameter("filter").and_then(|filter| filter.split("%22").nth(1));
+        let since = since.unwrap_or_default().replace("%3A", ":");
+        let body = match request.target.starts_with("/Users") {
+            false => json!({ "filter": { "supported": true } }),
+            true => {
+                let shown: Vec<&Value> =
+                    users.iter().filter(|user| user["meta"]["lastModified"].as_str().unwrap() >= &since[..]).collect();
+                json!({
+                    "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
+                    "totalResults": shown.len(), "Resources": shown,
+                })
+            }
+        };
+        let date = date.map(|date| ("Date", date));
+        let headers: Vec<_> = date.into_iter().chain([("Content-Type", "application/json")]).collect();
+        answer("200 OK", &headers, &body.to_string())
+    })
+}
+
+#[test]
+fn a_date_in_the_future_hides_no_change() {
+    let user = |id: &str, created: &str, modified: &str| json!({ "id": id, "title": "Clerk", "meta": { "created": created, "lastModified": modified } });
+    let (long_ago, far) = ("2026-11-01T00:00:00Z", "2099-01-01T00:00:00Z");
+    let users = vec![user("1", long_ago, long_ago), user("2", long_ago, far), user("3", far, far)];
+    let state = Arc::new(Mutex::new((None, users)));
+    let service = by_clock(state.clone());
+    let document = Document::new(&service.url()).users(&["id", "title"]);
+    let untold = document.export().unwrap();
+    assert!(untold.cursors.is_empty(), "nobody knows what lies in the future");
+    expired(&document, &untold.cursors, "the service's own time");
+
+    state.lock().unwrap().0 = Some("Sun, 29 Nov 2026 18:00:00 GMT");
+    let first = document.export().unwrap();
+    assert_eq!(first.cursors["users"]["modified"], "2026-11-29T18:00:01Z");
+    {
+        let (date, users) = &mut *state.lock().unwrap();
+        *date = Some("Sun, 29 Nov 2026 19:00:00 GMT");
+        users[0]["title"] = "Lead".into();
+        users[0]["meta"]["lastModified"] = "2026-11-29T18:30:00Z".into();
+        users.push(user("4", "2026-11-29T18:40:00Z", "2026-11-29T18:40:00Z"));
+    }
+    let changes = document.changes(&first.cursors).unwrap();
+    assert_eq!(changes.lines("users"), ["update|1|Lead", "update|2|Clerk", "update|3|Clerk", "update|4|Clerk"]);
+    assert_eq!(changes.cursors["users"]["modified"], "2026-11-29T19:00:01Z");
+    document.changes(&changes.cursors).unwrap();
+
+    state.lock().unwrap().0 = Some("Sun, 29 Nov 2026 12:00:00 GMT");
+    expired(&document, &changes.cursors, "clock is behind");
 }
 
 #[test]

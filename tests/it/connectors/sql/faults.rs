@@ -49,6 +49,23 @@ fn a_query_only_reads() {
 }
 
 #[test]
+fn a_database_of_muster_itself_is_no_source() {
+    let database = Postgres::new();
+    let url = database.url();
+    let source = Source::Postgres(database);
+    let document = query(&source, "select 1 as id");
+    document.export().unwrap();
+    muster::db::migrate(&url).unwrap();
+    let by_network = source.by_network("[[table]]\nname = \"people\"\nquery = \"select 1 as id\"\n");
+    for document in [document, by_network.set("tls", "none")] {
+        let refused = document.failure();
+        assert!(refused.message.contains("a database of Muster itself") && !refused.transient, "{refused}");
+        let findings = kind("sql").unwrap().check(&document.request()).unwrap();
+        assert!(!findings[0].ok && findings.len() == 1, "{findings:?}");
+    }
+}
+
+#[test]
 fn errors_name_what_is_wrong() {
     let [postgres, mariadb, sqlite] = Source::all();
     for source in [&postgres, &mariadb, &sqlite] {
