@@ -269,6 +269,7 @@ mod tests {
             on_missing,
             grace_days: 0,
             on_return: OnReturn::ByRun,
+            on_move: Default::default(),
             fields: fields.iter().map(|(field, property)| ((*field).into(), (*property).into())).collect(),
         }
     }

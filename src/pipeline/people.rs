@@ -4,6 +4,7 @@
 pub mod correlation;
 pub mod graces;
 mod households;
+pub mod moving;
 pub mod newcomers;
 pub mod reverting;
 mod writing;

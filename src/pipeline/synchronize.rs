@@ -15,7 +15,7 @@ use crate::model::entity_type::Represents;
 use crate::model::extraction::{self, ExtractionId};
 use crate::model::partition;
 use crate::model::run::{self, Mode, Run};
-use crate::model::{association, configuration, cursor, entity_type};
+use crate::model::{association, configuration, correlation, cursor, doubt, entity_type};
 use diesel::Connection;
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
@@ -138,6 +138,8 @@ fn apply(
             persons
         };
         counters.persons.stored = stored;
+        doubt::keep(connection, connector.id, run.id)?;
+        correlation::settle(connection, connector.id)?;
     }
     let memberships: Vec<i32> = association::of_connector(connection, connector.id)?
         .into_iter()
