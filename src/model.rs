@@ -35,6 +35,7 @@ pub mod job_slot;
 pub mod json;
 pub mod key_move;
 pub mod lease;
+pub mod merge;
 pub mod notification;
 pub mod origin;
 pub mod overview;

@@ -96,6 +96,20 @@ pub struct Decided {
     pub comment: Option<String>,
 }
 
+/// Who decided about a record, when and why.
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
+pub struct ByHand {
+    /// The account.
+    #[diesel(sql_type = Text)]
+    pub decided_by: String,
+    /// When.
+    #[diesel(sql_type = Timestamptz)]
+    pub decided_at: DateTime<Utc>,
+    /// The words that were given.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub comment: Option<String>,
+}
+
 /// Which decisions a list shows.
 #[derive(Debug, Clone, Default)]
 pub struct DecidedFilter {
@@ -119,33 +133,9 @@ pub fn decide(
         return Ok(0);
     }
     conn.transaction(|conn| {
+        write(conn, decisions, by, comment)?;
         let entity_types: Vec<i32> = decisions.iter().map(|one| one.entity_type).collect();
         let keys: Vec<&str> = decisions.iter().map(|one| one.key.as_str()).collect();
-        diesel::sql_query(
-            "update correlation_decisions d set undone_at = now(), undone_by = $3
-               from unnest($1, $2) as these (entity_type_id, key)
-              where d.entity_type_id = these.entity_type_id and d.key = these.key and d.undone_at is null",
-        )
-        .bind::<Array<Integer>, _>(&entity_types)
-        .bind::<Array<Text>, _>(&keys)
-        .bind::<Text, _>(by)
-        .execute(conn)?;
-        let rows: Vec<_> = decisions
-            .iter()
-            .map(|one| {
-                (
-                    correlation_decisions::entity_type_id.eq(one.entity_type),
-                    correlation_decisions::key.eq(&one.key),
-                    correlation_decisions::decision.eq(one.verdict.as_str()),
-                    correlation_decisions::person_id.eq(one.verdict.person()),
-                    correlation_decisions::decided_by.eq(by),
-                    correlation_decisions::comment.eq(comment),
-                )
-            })
-            .collect();
-        for rows in rows.chunks(1000) {
-            diesel::insert_into(correlation_decisions::table).values(rows.to_vec()).execute(conn)?;
-        }
         look_again(conn, &entity_types, &keys)?;
         let names = names(conn, &entity_types)?;
         let named: Vec<Value> = decisions
@@ -162,6 +152,38 @@ pub fn decide(
         audit::record(conn, by, "correlate", &subject, detail)?;
         Ok(decisions.len())
     })
+}
+
+/// Writes decisions, each in the place of the one that stood, and nothing else.
+pub fn write(conn: &mut PgConnection, decisions: &[NewDecision], by: &str, comment: Option<&str>) -> QueryResult<()> {
+    let entity_types: Vec<i32> = decisions.iter().map(|one| one.entity_type).collect();
+    let keys: Vec<&str> = decisions.iter().map(|one| one.key.as_str()).collect();
+    diesel::sql_query(
+        "update correlation_decisions d set undone_at = now(), undone_by = $3
+           from unnest($1, $2) as these (entity_type_id, key)
+          where d.entity_type_id = these.entity_type_id and d.key = these.key and d.undone_at is null",
+    )
+    .bind::<Array<Integer>, _>(&entity_types)
+    .bind::<Array<Text>, _>(&keys)
+    .bind::<Text, _>(by)
+    .execute(conn)?;
+    let rows: Vec<_> = decisions
+        .iter()
+        .map(|one| {
+            (
+                correlation_decisions::entity_type_id.eq(one.entity_type),
+                correlation_decisions::key.eq(&one.key),
+                correlation_decisions::decision.eq(one.verdict.as_str()),
+                correlation_decisions::person_id.eq(one.verdict.person()),
+                correlation_decisions::decided_by.eq(by),
+                correlation_decisions::comment.eq(comment),
+            )
+        })
+        .collect();
+    for rows in rows.chunks(1000) {
+        diesel::insert_into(correlation_decisions::table).values(rows.to_vec()).execute(conn)?;
+    }
+    Ok(())
 }
 
 /// Takes decisions back. Their records are looked at again where they feed nobody; a correlation that was made stays.
@@ -220,6 +242,18 @@ pub fn standing(conn: &mut PgConnection, filter: &DecidedFilter, limit: i64) -> 
     .bind::<Nullable<BigInt>, _>(filter.before)
     .bind::<BigInt, _>(limit)
     .load(conn)
+}
+
+/// What was decided about a record, if anything stands.
+pub fn about(conn: &mut PgConnection, entity_type: i32, key: &str) -> QueryResult<Option<ByHand>> {
+    diesel::sql_query(
+        "select decided_by, decided_at, comment from correlation_decisions
+          where entity_type_id = $1 and key = $2 and undone_at is null",
+    )
+    .bind::<Integer, _>(entity_type)
+    .bind::<Text, _>(key)
+    .get_result(conn)
+    .optional()
 }
 
 /// Notes, once a run is applied, whom its records have become for which a new person was asked: the decision then names
@@ -283,7 +317,10 @@ fn names(conn: &mut PgConnection, entity_types: &[i32]) -> QueryResult<Vec<(i32,
 fn subject(conn: &mut PgConnection, entity_types: &[i32]) -> QueryResult<String> {
     use crate::schema::connectors;
     let ids = self::connectors(conn, entity_types)?;
-    let names: Vec<String> =
-        connectors::table.filter(connectors::id.eq_any(ids)).order(connectors::id).select(connectors::name).load(conn)?;
+    let names: Vec<String> = connectors::table
+        .filter(connectors::id.eq_any(ids))
+        .order(connectors::id)
+        .select(connectors::name)
+        .load(conn)?;
     Ok(format!("connector {}", names.join(", ")))
 }

@@ -151,6 +151,7 @@ pub fn mode(mode: Mode) -> &'static str {
         Mode::Replay => "Replay",
         Mode::UpdateExpressions => "Update expressions",
         Mode::Revert => "Revert",
+        Mode::Correlate => "Correlation by hand",
     }
 }
 

@@ -1,6 +1,7 @@
 //! Home: what needs somebody, the last runs, the population over time.
 
 use super::run_table::{RunLine, run_lines};
+use crate::model::doubt::{self, DoubtFilter};
 use crate::model::hold;
 use crate::model::overview::{self, RunFilter};
 use crate::model::run::RunState;
@@ -25,6 +26,7 @@ struct HomePage {
     population: Option<PopulationChart>,
     runs: Vec<RunLine>,
     held: Vec<(String, String)>,
+    doubts: u64,
 }
 
 /// The page.
@@ -48,6 +50,7 @@ pub async fn show(context: Data<WebContext>, visitor: Visitor) -> Result<HttpRes
             let runs = overview::runs(conn, &RunFilter::default(), 12)?;
             let running = runs.iter().filter(|run| is_at_work(run.state)).count();
             Ok(HomePage {
+                doubts: doubt::count(conn, &DoubtFilter::default())?,
                 needs,
                 held,
                 connectors,
