@@ -107,7 +107,10 @@ pub fn page(
     .load(conn)
 }
 
-/// How many doubts nobody has decided.
+/// Doubts are counted up to here: a list of more is none that anybody reads.
+pub const MOST_COUNTED: u64 = 10_000;
+
+/// How many doubts nobody has decided; one more than [`MOST_COUNTED`] where there are more.
 pub fn count(conn: &mut PgConnection, filter: &DoubtFilter) -> QueryResult<u64> {
     #[derive(QueryableByName)]
     struct Count {
@@ -115,7 +118,9 @@ pub fn count(conn: &mut PgConnection, filter: &DoubtFilter) -> QueryResult<u64> 
         count: i64,
     }
     let count: Count = diesel::sql_query(format!(
-        "select count(*) as count from doubts d join entity_types e on e.id = d.entity_type_id {DECISIONS} where {OPEN}"
+        "select count(*) as count from (
+           select from doubts d join entity_types e on e.id = d.entity_type_id {DECISIONS} where {OPEN} limit {}) open",
+        MOST_COUNTED + 1
     ))
     .bind::<Nullable<Integer>, _>(filter.connector)
     .bind::<Nullable<Text>, _>(filter.code.map(ProblemCode::as_str))

@@ -115,7 +115,7 @@ pub fn of_user(id: i64, part: &str) -> String {
 
 /// Why a value of a user's profile is what it is.
 pub fn why(id: i64, field: &str) -> String {
-    format!("/users/{id}/why/{}", segment(field))
+    with_query(&of_user(id, "why"), &[("field", field)])
 }
 
 /// A user's photo.

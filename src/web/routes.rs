@@ -95,7 +95,7 @@ pub fn table() -> Vec<Entry> {
         get( "/users/{id}/compare",                    Role(Viewer),        compare::user),
         get( "/users/{id}/photo",                      Role(Viewer),        photo::show),
         get( "/users/{id}/received",                   Role(Viewer),        received::show),
-        get( "/users/{id}/why/{field}",                Role(Viewer),        why::show),
+        get( "/users/{id}/why",                        Role(Viewer),        why::show),
         post("/users/{id}/synchronize",                Role(Operator),      user::synchronize),
         get( "/users/{id}/block",                      Role(Administrator), block::show),
         post("/users/{id}/block",                      Role(Administrator), block::block),

@@ -27,6 +27,7 @@ struct HomePage {
     runs: Vec<RunLine>,
     held: Vec<(String, String)>,
     doubts: u64,
+    in_doubt: String,
 }
 
 /// The page.
@@ -49,8 +50,10 @@ pub async fn show(context: Data<WebContext>, visitor: Visitor) -> Result<HttpRes
                 lines.into_iter().filter(|line| line.health.needs_somebody() || !line.vanished.is_empty()).collect();
             let runs = overview::runs(conn, &RunFilter::default(), 12)?;
             let running = runs.iter().filter(|run| is_at_work(run.state)).count();
+            let doubts = doubt::count(conn, &DoubtFilter::default())?;
             Ok(HomePage {
-                doubts: doubt::count(conn, &DoubtFilter::default())?,
+                in_doubt: if doubts > doubt::MOST_COUNTED { "many".to_owned() } else { words::count(doubts) },
+                doubts,
                 needs,
                 held,
                 connectors,

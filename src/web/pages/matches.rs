@@ -37,6 +37,7 @@ struct MatchesPage {
     doubts: Vec<DoubtLine>,
     decided: Vec<DecidedLine>,
     count: u64,
+    how_many: String,
     is_filtered: bool,
     switch: String,
     next: Option<String>,
@@ -79,6 +80,14 @@ impl MatchesQuery {
     }
 }
 
+/// So many records in doubt, in words.
+pub(super) fn how_many(count: u64) -> String {
+    match count {
+        count if count > doubt::MOST_COUNTED => format!("more than {} records", words::count(doubt::MOST_COUNTED)),
+        count => words::counted(count, "record", "records"),
+    }
+}
+
 /// The list.
 pub async fn list(
     context: Data<WebContext>,
@@ -114,8 +123,10 @@ pub async fn list(
                 decided = lines::decided(conn, page, layout.now)?;
             }
             let connectors = connector::list(conn)?.into_iter().map(|one| (one.name, one.display_name)).collect();
+            let count = doubt::count(conn, &filter)?;
             Ok(MatchesPage {
-                count: doubt::count(conn, &filter)?,
+                count,
+                how_many: how_many(count),
                 connectors,
                 codes: doubt::CODES.iter().map(|code| (code.as_str(), words::problem(code.as_str()).0)).collect(),
                 doubts,

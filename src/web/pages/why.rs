@@ -12,8 +12,9 @@ use crate::web::page::{Layout, Section};
 use crate::web::visitor::Visitor;
 use crate::web::{WebContext, diff, links};
 use actix_web::HttpResponse;
-use actix_web::web::{Data, Path};
+use actix_web::web::{Data, Path, Query};
 use askama::Template;
+use serde::Deserialize;
 use steps::Step;
 
 #[derive(Template)]
@@ -26,13 +27,21 @@ struct WhyPage {
     received: String,
 }
 
+/// Which value.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub struct WhyQuery {
+    field: String,
+}
+
 /// The page.
 pub async fn show(
     context: Data<WebContext>,
     visitor: Visitor,
-    names: Path<(String, String)>,
+    id: Path<String>,
+    query: Query<WhyQuery>,
 ) -> Result<HttpResponse, WebError> {
-    let (id, name) = names.into_inner();
+    let name = query.into_inner().field;
     context
         .page(visitor, move |conn, layout| {
             let person = find(conn, &Moment::default(), &id)?;

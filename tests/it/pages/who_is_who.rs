@@ -44,14 +44,14 @@ async fn who_is_in_doubt_is_decided_merged_separated_and_blocked_in_a_browser() 
     browser.shows("1 decision taken back.").await;
     browser.open("/matches").await;
     browser.shows("1 record of which it is not clear").await;
-    browser.click("Decide all 1").await;
+    browser.click("Decide all of them").await;
     choose(&browser, "input[name=verdict][value=new]").await;
     browser.click("Decide 1 record").await;
     browser.shows("1 record decided.").await;
 
     browser.open(&format!("/users/{cid}")).await;
     in_order(&browser, "user-administered").await;
-    browser.click("why").await;
+    browser.click("Employee ID").await;
     browser.shows("4. Authority").await;
     in_order(&browser, "why").await;
     browser.click("What was received").await;

@@ -135,7 +135,7 @@ fn all(conn: &mut PgConnection, form: &Fields, shown: u64, visitor: &Visitor) ->
     if there != shown {
         return Ok(Flash::refused(format!(
             "{} match now, not {}; look again, then decide.",
-            words::counted(there, "record", "records"),
+            super::how_many(there),
             words::count(shown)
         )));
     }
