@@ -17,6 +17,7 @@ pub mod progress;
 pub mod proof;
 pub mod proposal;
 pub mod provenance;
+pub mod received;
 pub mod revert;
 pub mod samples;
 pub mod source_columns;

@@ -137,6 +137,21 @@ diesel::table! {
 }
 
 diesel::table! {
+    correlation_decisions (id) {
+        id -> Int8,
+        entity_type_id -> Int4,
+        key -> Text,
+        decision -> Text,
+        person_id -> Nullable<Int8>,
+        decided_by -> Text,
+        decided_at -> Timestamptz,
+        comment -> Nullable<Text>,
+        undone_at -> Nullable<Timestamptz>,
+        undone_by -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     cursors (connector_id, source_table) {
         connector_id -> Int4,
         source_table -> Text,
@@ -191,6 +206,18 @@ diesel::table! {
         group_id -> Nullable<Int8>,
         added_by -> Nullable<Text>,
         added_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    doubts (entity_type_id, key) {
+        entity_type_id -> Int4,
+        key -> Text,
+        run_id -> Int4,
+        code -> Text,
+        file -> Text,
+        line -> Nullable<Int8>,
+        message -> Text,
     }
 }
 
@@ -379,6 +406,27 @@ diesel::table! {
         person_id -> Int8,
         added_by -> Text,
         added_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    merges (person_id) {
+        person_id -> Int8,
+        into_id -> Int8,
+        merged_by -> Text,
+        merged_at -> Timestamptz,
+        comment -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    moves (run_id, entity_type_id, new_key) {
+        run_id -> Int4,
+        entity_type_id -> Int4,
+        old_key -> Text,
+        new_key -> Text,
+        person_id -> Int8,
+        field -> Nullable<Text>,
     }
 }
 
@@ -676,10 +724,12 @@ diesel::allow_tables_to_appear_in_same_query!(
     changes,
     configurations,
     connectors,
+    correlation_decisions,
     cursors,
     decisions,
     deliveries,
     departures,
+    doubts,
     entity_types,
     exclusions,
     extraction_files,
@@ -695,6 +745,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     links,
     links_history,
     local_memberships,
+    merges,
+    moves,
     outbox,
     persons,
     persons_history,

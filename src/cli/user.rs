@@ -1,5 +1,6 @@
 //! `muster user`: the persons, as JSON or as text.
 
+mod block;
 mod export;
 mod list;
 mod record;
@@ -27,6 +28,10 @@ enum Command {
     Show(show::Args),
     /// Write everything that is held on a user, as JSON.
     Export(WhoArgs),
+    /// Block a user by hand: no run lifts that.
+    Block(block::Args),
+    /// Take blocks by hand back.
+    Unblock(block::Args),
 }
 
 /// Which user.
@@ -42,6 +47,8 @@ pub(super) fn run(context: &Context, args: Args) -> anyhow::Result<Exit> {
         Command::List(args) => list::run(context, &session, args),
         Command::Show(args) => show::run(context, &session, args),
         Command::Export(args) => export::run(context, &session, &args.id),
+        Command::Block(args) => block::block(context, &session, &args),
+        Command::Unblock(args) => block::unblock(context, &session, &args),
     }
 }
 

@@ -7,7 +7,7 @@ use super::section::{Section, hint};
 use crate::model::connection::SourceTable;
 use crate::model::connector::ConnectorDefinition;
 use crate::model::entity_type::{
-    CorrelationRule, EntityTypeDefinition, GroupsDefinition, OnMissing, OnReturn, Represents, UsersDefinition,
+    CorrelationRule, EntityTypeDefinition, GroupsDefinition, OnMissing, OnMove, OnReturn, Represents, UsersDefinition,
 };
 use crate::model::guard::Subject;
 use crate::model::property::{PropertyDefinition, ValueType};
@@ -23,6 +23,7 @@ const ON_MISSING: [(&str, OnMissing); 3] =
     [("block", OnMissing::Block), ("delete", OnMissing::Delete), ("keep", OnMissing::Keep)];
 const ON_RETURN: [(&str, OnReturn); 3] =
     [("never", OnReturn::Never), ("by_run", OnReturn::ByRun), ("always", OnReturn::Always)];
+const ON_MOVE: [(&str, OnMove); 2] = [("accept", OnMove::Accept), ("ask", OnMove::Ask)];
 const LONGEST_GRACE_DAYS: i64 = 3650;
 
 /// All entity types of a connector; its connections are known already.
@@ -110,6 +111,7 @@ fn users(section: &Section<'_, '_>, entity_type: &EntityTypeDefinition) -> Users
         on_missing: section.word("on_missing", &ON_MISSING).unwrap_or_default(),
         grace_days: section.integer("grace_days", 0..=LONGEST_GRACE_DAYS).map_or(0, |days| days as u32),
         on_return: section.word("on_return", &ON_RETURN).unwrap_or_default(),
+        on_move: section.word("on_move", &ON_MOVE).unwrap_or_default(),
         fields: fields(section, entity_type),
     };
     section.close();

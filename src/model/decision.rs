@@ -11,7 +11,7 @@ use super::claim::{Enqueue, FinishError, reset_preparation};
 use super::json::Json;
 use super::lease;
 use super::retry;
-use super::run::{self, Run, RunId, RunState, Stage, TaskState};
+use super::run::{self, Mode, Run, RunId, RunState, Stage, TaskState};
 use super::run_log::{self, Level};
 use crate::schema::{connectors, decisions, runs, tasks};
 use chrono::{DateTime, Utc};
@@ -295,6 +295,7 @@ pub fn retry(conn: &mut PgConnection, id: RunId, by: &Decider<'_>, enqueue: &Enq
             .filter(runs::connector_id.eq(run.connector_id))
             .filter(runs::id.gt(run.id))
             .filter(runs::applied_at.is_not_null())
+            .filter(runs::mode.ne(Mode::Correlate))
             .select(runs::id)
             .first(conn)
             .optional()?;

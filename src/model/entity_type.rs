@@ -103,6 +103,9 @@ pub struct UsersDefinition {
     /// Who is unblocked when the user is back.
     #[serde(default)]
     pub on_return: OnReturn,
+    /// Whether a new key is taken for that of a user whose old key is gone.
+    #[serde(default)]
+    pub on_move: OnMove,
     /// Profile field = property.
     #[serde(default)]
     pub fields: BTreeMap<String, String>,
@@ -149,6 +152,17 @@ pub enum OnReturn {
     ByRun,
     /// Also if a human had.
     Always,
+}
+
+/// What happens when a new user matches a person whose user of this entity type is gone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnMove {
+    /// It has moved to a new key, unless somebody says that it is another person.
+    #[default]
+    Accept,
+    /// Nothing, until somebody says so: the old one stays, the new one waits.
+    Ask,
 }
 
 /// `[entity_type.groups]`: what it means that these rows are groups.

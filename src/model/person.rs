@@ -1,5 +1,6 @@
 //! A person: our own record of a human. What pages and command line read of it; runs write it (`pipeline::people`).
 
+pub mod blocking;
 mod history;
 mod listing;
 mod memberships;

@@ -49,13 +49,15 @@ pub enum ProblemCode {
     LocalPerson,
     /// No person matches, and the entity type creates none.
     NoMatch,
+    /// The person that matches has a user whose key is gone, and somebody wants to be asked whether it has moved.
+    PossibleMove,
     /// What a revert would take back was changed since, and is left as it is.
     Conflict,
 }
 
 impl ProblemCode {
     /// All codes.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::MissingKey,
         Self::InvalidValue,
         Self::RequiredMissing,
@@ -65,6 +67,7 @@ impl ProblemCode {
         Self::AmbiguousMatch,
         Self::LocalPerson,
         Self::NoMatch,
+        Self::PossibleMove,
         Self::Conflict,
     ];
 
@@ -80,6 +83,7 @@ impl ProblemCode {
             Self::AmbiguousMatch => "ambiguous_match",
             Self::LocalPerson => "local_person",
             Self::NoMatch => "no_match",
+            Self::PossibleMove => "possible_move",
             Self::Conflict => "conflict",
         }
     }

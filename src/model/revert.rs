@@ -28,6 +28,9 @@ pub enum RevertError {
     /// Its change set is older than history is kept.
     #[error("the changes of run {0} are no longer kept (history_days in the settings), so they can't be reverted")]
     Purged(RunId),
+    /// It was changed by hand, and is changed back by hand.
+    #[error("run {0} is what somebody changed by hand; the profiles of the users separate and merge")]
+    ByHand(RunId),
     /// No run can be started.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -66,6 +69,9 @@ pub fn start(conn: &mut PgConnection, id: RunId, wish: &Wish<'_>, enqueue: &Enqu
 pub fn check(conn: &mut PgConnection, run: &Run) -> Result<(), RevertError> {
     if run.applied_at.is_none() {
         return Err(RevertError::NotApplied(run.id));
+    }
+    if run.mode == Mode::Correlate {
+        return Err(RevertError::ByHand(run.id));
     }
     if let Some(by) = reverted_by(conn, run.id)? {
         return Err(RevertError::AlreadyReverted { run: run.id, by });

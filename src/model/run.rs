@@ -152,6 +152,8 @@ words! {
         UpdateExpressions = "update_expressions",
         /// The inverse of an applied run.
         Revert = "revert",
+        /// Who records feed, changed by hand; over at once.
+        Correlate = "correlate",
     }
 }
 

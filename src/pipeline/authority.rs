@@ -4,6 +4,7 @@
 //! Per profile field the sources are ordered; the first that has a value wins. Without an order they stand in the order
 //! in which the connectors were created, never in which they ran.
 
+mod joining;
 mod stored;
 
 use crate::model::entity_type::{OnMissing, OnReturn, UsersDefinition};
@@ -269,6 +270,7 @@ mod tests {
             on_missing,
             grace_days: 0,
             on_return: OnReturn::ByRun,
+            on_move: Default::default(),
             fields: fields.iter().map(|(field, property)| ((*field).into(), (*property).into())).collect(),
         }
     }

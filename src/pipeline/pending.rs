@@ -7,7 +7,7 @@
 //! - `persons_<connector>`: likewise the persons that a connector makes first. They follow from the change set; here they
 //!   are only worked out ahead;
 //! - `marks`: digests to write on records whose values stay as they are;
-//! - `changes` and `problems`, until the fenced end of prepare moves them to the tables that everybody reads.
+//! - `changes`, `problems` and `moves`, until the fenced end of prepare moves them to the tables that everybody reads.
 
 mod builds;
 
@@ -70,6 +70,7 @@ impl Pending {
         drop_of_run(connection, claim.run.0, seen)?;
         connection.batch_execute(&format!(
             "create schema {schema};
+             create unlogged table {schema}.moves (like moves);
              create unlogged table {schema}.changes (like changes including defaults);
              create unlogged table {schema}.problems (like problems);
              create table {schema}.marks (id bigint not null, entity_type_id integer not null, digest uuid, links_digest uuid)"

@@ -3,6 +3,7 @@
 use super::authority::{Authority, Source, Testimony};
 use crate::document;
 use crate::model::connector::ConnectorDefinition;
+use crate::model::entity_type::{EntityTypeDefinition, UsersDefinition};
 use crate::model::origin::{self, EntityTypeNames, RunNames};
 use crate::model::resource::Resource;
 use crate::model::{person, profile_field};
@@ -108,6 +109,22 @@ impl Origins {
         self.entity_types.get(&id)
     }
 
+    /// The ids of all connectors that have entity types.
+    pub fn connector_ids(&self) -> BTreeSet<i32> {
+        self.entity_types.values().map(|names| names.connector_id).collect()
+    }
+
+    /// An entity type as its connector's configuration has it, if that is known here.
+    pub fn definition_of(&self, id: i32) -> Option<&EntityTypeDefinition> {
+        let names = self.entity_types.get(&id)?;
+        self.definitions.get(&names.connector_id)?.entity_type(&names.name)
+    }
+
+    /// What an entity type says about users, if its connector's configuration is known here.
+    pub fn users_of(&self, id: i32) -> Option<&UsersDefinition> {
+        self.definition_of(id)?.users.as_ref()
+    }
+
     /// A connector's name.
     pub fn connector(&self, id: i32) -> Option<&str> {
         let names = self.entity_types.values().find(|names| names.connector_id == id)?;
@@ -181,7 +198,7 @@ impl Origins {
         Ok(Authority::new(sources.collect(), orders.collect()))
     }
 
-    fn users(&self) -> impl Iterator<Item = (&EntityTypeNames, &crate::model::entity_type::UsersDefinition)> {
+    fn users(&self) -> impl Iterator<Item = (&EntityTypeNames, &UsersDefinition)> {
         self.entity_types.values().filter_map(|names| {
             let definition = self.definitions.get(&names.connector_id)?.entity_type(&names.name)?;
             Some((names, definition.users.as_ref()?))

@@ -15,7 +15,7 @@ use crate::model::entity_type::Represents;
 use crate::model::extraction::{self, ExtractionId};
 use crate::model::partition;
 use crate::model::run::{self, Mode, Run};
-use crate::model::{association, configuration, cursor, entity_type};
+use crate::model::{association, configuration, correlation, cursor, doubt, entity_type};
 use diesel::Connection;
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
@@ -24,7 +24,7 @@ use diesel::sql_types::Bool;
 use std::collections::BTreeMap;
 
 /// One connector synchronizes at a time: the advisory lock that says so, for the length of the transaction.
-const ONE_AT_A_TIME: i64 = 0x6d75_7374;
+pub(super) const ONE_AT_A_TIME: i64 = 0x6d75_7374;
 
 /// Applies the claimed run.
 pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), TaskError> {
@@ -138,6 +138,8 @@ fn apply(
             persons
         };
         counters.persons.stored = stored;
+        doubt::keep(connection, connector.id, run.id)?;
+        correlation::settle(connection, connector.id)?;
     }
     let memberships: Vec<i32> = association::of_connector(connection, connector.id)?
         .into_iter()
@@ -173,6 +175,6 @@ fn move_cursors(connection: &mut PgConnection, run: &Run, connector: &Connector)
             cursor::move_to(connection, connector.id, run.id, id, extraction.complete)
         }
         Mode::Replay => cursor::forget(connection, connector.id),
-        Mode::UpdateExpressions | Mode::Revert => Ok(()),
+        Mode::UpdateExpressions | Mode::Revert | Mode::Correlate => Ok(()),
     }
 }

@@ -14,6 +14,8 @@ pub const NEW_CONNECTOR: &str = "/new-connector";
 pub const RUNS: &str = "/runs";
 /// All users.
 pub const USERS: &str = "/users";
+/// Records in doubt, and what was decided about them.
+pub const MATCHES: &str = "/matches";
 /// All groups.
 pub const GROUPS: &str = "/groups";
 /// Feeds of all connectors that read files.
@@ -109,6 +111,11 @@ pub fn user(id: i64) -> String {
 /// Something of a user: `compare`.
 pub fn of_user(id: i64, part: &str) -> String {
     format!("/users/{id}/{part}")
+}
+
+/// Why a value of a user's profile is what it is.
+pub fn why(id: i64, field: &str) -> String {
+    with_query(&of_user(id, "why"), &[("field", field)])
 }
 
 /// A user's photo.

@@ -151,6 +151,7 @@ pub fn mode(mode: Mode) -> &'static str {
         Mode::Replay => "Replay",
         Mode::UpdateExpressions => "Update expressions",
         Mode::Revert => "Revert",
+        Mode::Correlate => "Correlation by hand",
     }
 }
 
@@ -197,9 +198,19 @@ pub fn problem(code: &str) -> (&'static str, &'static str) {
         Some(ProblemCode::DanglingReference) => {
             ("Reference to something that does not exist", "Add what is missing, or correct the reference.")
         }
-        Some(ProblemCode::AmbiguousMatch) => ("Several users match", "Make the correlation unambiguous."),
-        Some(ProblemCode::LocalPerson) => ("Matches a user that somebody made by hand", "Decide by hand."),
-        Some(ProblemCode::NoMatch) => ("No user matches", "Load the connector that creates users first."),
+        Some(ProblemCode::AmbiguousMatch) => {
+            ("Several users match", "Decide who it is under Users → Matches, or make the correlation unambiguous.")
+        }
+        Some(ProblemCode::LocalPerson) => {
+            ("Matches a user that somebody made by hand", "Decide under Users → Matches whether it is the same.")
+        }
+        Some(ProblemCode::NoMatch) => (
+            "No user matches",
+            "Load the connector that creates users first; or decide under Users → Matches who it is, once it is stored.",
+        ),
+        Some(ProblemCode::PossibleMove) => {
+            ("New key of a user whose old one is gone", "Decide on the run's moves whether it is the same user.")
+        }
         Some(ProblemCode::Conflict) => {
             ("Changed since", "It is left as it is; change it at its source if it has to go back as well.")
         }

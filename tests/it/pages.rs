@@ -16,4 +16,5 @@ mod sign_in;
 mod time;
 mod tokens;
 mod users;
+mod who_is_who;
 mod without;

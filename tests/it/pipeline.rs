@@ -2,11 +2,13 @@
 
 mod active_directory;
 mod as_of;
+mod by_hand;
 mod consequences;
 mod dangerous_feeds;
 mod directory_changes;
 mod directory_example;
 mod directory_faults;
+mod doubts;
 mod export;
 mod haplo;
 mod histories;
@@ -14,8 +16,10 @@ mod hr_example;
 mod incremental;
 mod kills;
 mod likely_causes;
+mod moves;
 mod newcomers;
 mod nightly;
+mod order_of_sources;
 mod proof;
 mod proposal;
 mod replay;

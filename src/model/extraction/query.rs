@@ -4,7 +4,7 @@ use super::{Extraction, ExtractionFile, ExtractionId, FileIndex, LineMap, Source
 use crate::model::connector::ConnectorId;
 use crate::model::json::Json;
 use crate::model::profile::TableProfile;
-use crate::model::run::RunId;
+use crate::model::run::{Mode, RunId};
 use crate::schema::{extraction_files, extractions, runs};
 use chrono::{DateTime, Utc};
 use diesel::pg::PgConnection;
@@ -127,6 +127,7 @@ pub fn last_applied(connection: &mut PgConnection, connector_id: ConnectorId) ->
         .inner_join(runs::table.on(runs::extraction_id.eq(extractions::id.nullable())))
         .filter(runs::connector_id.eq(connector_id))
         .filter(runs::applied_at.is_not_null())
+        .filter(runs::mode.ne(Mode::Correlate))
         .filter(extractions::complete)
         .order((runs::applied_at.desc(), runs::id.desc()))
         .select(Extraction::as_select())
@@ -144,6 +145,7 @@ pub fn applied_before(
         .inner_join(runs::table.on(runs::extraction_id.eq(extractions::id.nullable())))
         .filter(runs::connector_id.eq(connector_id))
         .filter(runs::applied_at.is_not_null())
+        .filter(runs::mode.ne(Mode::Correlate))
         .filter(runs::id.lt(run))
         .order(runs::id.desc())
         .select((runs::id, Extraction::as_select()))

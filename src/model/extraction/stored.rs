@@ -112,6 +112,8 @@ fn history(connection: &mut PgConnection, connector: ConnectorId) -> QueryResult
         .left_join(extractions::table.on(runs::extraction_id.eq(extractions::id.nullable())))
         .filter(runs::connector_id.eq(connector))
         .filter(runs::applied_at.is_not_null())
+        // What was changed by hand read nothing.
+        .filter(runs::mode.ne(Mode::Correlate))
         .order((runs::applied_at, runs::id))
         .select((runs::id, runs::mode, runs::reverts_run_id, extractions::complete.nullable()))
         .load(connection)?;
@@ -173,7 +175,7 @@ fn next(before: &Stored, one: &Applied) -> Stored {
         made_of: if whole { Ok(vec![one.run]) } else { and_this(&before.made_of) },
         read_by: match one.mode {
             Mode::Replay => Err(NotSaid::Replayed(one.run)),
-            Mode::UpdateExpressions | Mode::Revert => before.read_by.clone(),
+            Mode::UpdateExpressions | Mode::Revert | Mode::Correlate => before.read_by.clone(),
             Mode::Complete | Mode::Incremental if whole => Ok(vec![one.run]),
             Mode::Complete | Mode::Incremental => and_this(&before.read_by),
         },

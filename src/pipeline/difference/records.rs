@@ -18,6 +18,7 @@ use crate::pipeline::TaskError;
 use crate::pipeline::index::{Entry, rows_version};
 use crate::pipeline::mapping::{Record, RowProblem};
 use crate::pipeline::people::correlation::{Correlator, Match, User};
+use crate::pipeline::people::moving;
 use crate::pipeline::people::newcomers::Portrait;
 use crate::values::digest::Digest;
 use known::{Stored, differing, stored};
@@ -373,19 +374,30 @@ impl Writer<'_, '_> {
     fn correlate(
         &mut self,
         work: &mut Work<'_>,
-        scope: &Scope<'_>,
+        scope: &mut Scope<'_>,
         accepted: &[Accepted],
         only: &[usize],
     ) -> Result<Vec<Match>, TaskError> {
         let Some(correlator) = &mut self.correlator else { return Ok(accepted.iter().map(|_| Match::None).collect()) };
         let user =
             |accepted: &Accepted| User { key: accepted.key.clone(), values: accepted.record.to_map(&scope.mapper) };
-        let users: Vec<User> = if accepted.iter().all(|one| scope.keys.get(one.slot).has(flag::NEW)) {
+        let keys = &scope.keys;
+        let users: Vec<User> = if accepted.iter().all(|one| keys.get(one.slot).has(flag::NEW)) {
             accepted.iter().map(user).collect()
         } else {
             only.iter().filter_map(|&index| accepted.get(index)).map(user).collect()
         };
-        Ok(correlator.correlate(work.connection, &scope.keys, &users)?)
+        let matches = correlator.correlate(work.connection, keys, &users)?;
+        moving::note(work.connection, &work.pending.schema, work.run, scope.id, &correlator.take_moves())?;
+        for key in correlator.take_held() {
+            // Protected, like one that was read and rejected.
+            if let Some(slot) = scope.keys.find(key_digest(&key)) {
+                let entry = scope.keys.get_mut(slot);
+                entry.clear(flag::GONE);
+                entry.set(flag::REJECTED);
+            }
+        }
+        Ok(matches)
     }
 }
 

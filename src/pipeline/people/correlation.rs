@@ -1,9 +1,13 @@
 //! Correlation: which person a new user is. Ordered rules; one match is that person, none a new one, several a doubt.
 //!
-//! Asked set-wise: one question per rule for a whole batch of users. What prepare finds out here is frozen with the
-//! change set; synchronize decides nothing.
+//! What somebody has decided by hand comes first, what was correlated before second, then the rules. Asked set-wise: one
+//! question per rule for a whole batch of users. What prepare finds out here is frozen with the change set; synchronize
+//! decides nothing.
 
-use crate::model::entity_type::{CorrelationRule, UsersDefinition};
+mod by_hand;
+
+use super::moving::Move;
+use crate::model::entity_type::{CorrelationRule, OnMove, UsersDefinition};
 use crate::model::problem::ProblemCode;
 use crate::pipeline::difference::keys::{Keys, flag};
 use crate::pipeline::difference::scan::key_digest;
@@ -24,7 +28,7 @@ pub struct User {
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Match {
-    /// It does not represent users.
+    /// It has none: it does not represent users, or somebody has said that it is nobody.
     None,
     /// A person that exists, or that an earlier entity type of this run makes.
     Existing(i64),
@@ -32,12 +36,15 @@ pub enum Match {
     New(i64),
     /// To be decided by hand.
     Doubtful {
-        /// `ambiguous_match`, `local_person` or `no_match`.
+        /// `ambiguous_match`, `local_person`, `no_match` or `possible_move`.
         code: ProblemCode,
         /// In words, with what to do.
         message: String,
     },
 }
+
+/// Stands for a person that is to be made, until it gets its id: ids begin with 1.
+const TO_BE_MADE: i64 = 0;
 
 /// Finds the persons of one entity type's users.
 pub struct Correlator<'a> {
@@ -47,6 +54,14 @@ pub struct Correlator<'a> {
     anybody: bool,
     /// Whether users of this entity type were ever deleted.
     history: bool,
+    /// Whether anything was decided by hand about users of this entity type.
+    decided: bool,
+    /// Persons whose user of this entity type is gone, with its key, and whether it may be held until somebody decides.
+    leaving: HashMap<i64, (String, bool)>,
+    /// New keys of persons whose old key is gone.
+    moves: Vec<Move>,
+    /// Old keys that stay until somebody decides.
+    held: Vec<String>,
     /// The ids of the persons to be made.
     made: std::ops::Range<i64>,
     created: u64,
@@ -78,10 +93,14 @@ impl<'a> Correlator<'a> {
             anybody: bool,
             #[diesel(sql_type = Bool)]
             history: bool,
+            #[diesel(sql_type = Bool)]
+            decided: bool,
         }
         let known: Known = diesel::sql_query(
             "select exists (select from persons) as anybody,
-                    exists (select from resources_history where entity_type_id = $1) as history",
+                    exists (select from resources_history where entity_type_id = $1) as history,
+                    exists (select from correlation_decisions where entity_type_id = $1 and undone_at is null)
+                      as decided",
         )
         .bind::<Integer, _>(entity_type)
         .get_result(connection)?;
@@ -90,6 +109,10 @@ impl<'a> Correlator<'a> {
             definition,
             anybody: known.anybody,
             history: known.history,
+            decided: known.decided,
+            leaving: HashMap::new(),
+            moves: Vec::new(),
+            held: Vec::new(),
             made: next_person..next_person,
             created: 0,
             taken: HashSet::new(),
@@ -116,10 +139,23 @@ impl<'a> Correlator<'a> {
         });
     }
 
+    /// The moves found since it was last asked.
+    pub fn take_moves(&mut self) -> Vec<Move> {
+        std::mem::take(&mut self.moves)
+    }
+
+    /// The old keys that are to stay, found since it was last asked.
+    pub fn take_held(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.held)
+    }
+
     /// Finds the persons of a batch of users. `keys` are those of the entity type: a person whose user of this type
     /// stays is not free for another one.
     pub fn correlate(&mut self, connection: &mut PgConnection, keys: &Keys, users: &[User]) -> QueryResult<Vec<Match>> {
         let mut found: Vec<Option<Match>> = vec![None; users.len()];
+        if self.decided {
+            by_hand::look_up(self, connection, keys, users, &mut found)?;
+        }
         if self.history {
             self.find_again(connection, users, &mut found)?;
         }
@@ -129,7 +165,8 @@ impl<'a> Correlator<'a> {
         Ok(users.iter().zip(found).map(|(user, found)| self.settle(user, found)).collect())
     }
 
-    /// A user that was here before belongs to the person it belonged to: a correlation stays once made.
+    /// A user that was here before belongs to the person it belonged to, or to the one that this has become: a correlation
+    /// stays once made.
     fn find_again(
         &mut self,
         connection: &mut PgConnection,
@@ -145,8 +182,10 @@ impl<'a> Correlator<'a> {
         }
         let keys: Vec<&str> = users.iter().map(|user| user.key.as_str()).collect();
         let before: Vec<Before> = diesel::sql_query(
-            "select distinct on (h.key) h.key, h.person_id
-               from resources_history h join persons p on p.id = h.person_id
+            "select distinct on (h.key) h.key, p.id as person_id
+               from resources_history h
+               left join merges m on m.person_id = h.person_id
+               join persons p on p.id = coalesce(m.into_id, h.person_id)
               where h.entity_type_id = $1 and h.key = any($2)
               order by h.key, h.valid_to desc",
         )
@@ -154,7 +193,7 @@ impl<'a> Correlator<'a> {
         .bind::<Array<Text>, _>(keys)
         .load(connection)?;
         let before: HashMap<String, i64> = before.into_iter().map(|row| (row.key, row.person_id)).collect();
-        for (user, found) in users.iter().zip(found) {
+        for (user, found) in users.iter().zip(found).filter(|(_, found)| found.is_none()) {
             *found = before.get(&user.key).map(|&person| Match::Existing(person));
         }
         Ok(())
@@ -189,24 +228,38 @@ impl<'a> Correlator<'a> {
                 persons.extend(made.iter().map(|&id| Candidate { id, local: false, value: value.clone() }));
             }
             persons.retain(|person| !(self.definition.create && self.taken.contains(&person.id)));
+            let leaving = match persons.as_slice() {
+                [person] if !person.local => self.leaving.get(&person.id).cloned(),
+                _ => None,
+            };
             found[index] = match persons.as_slice() {
                 [] => None,
                 [person] if person.local => Some(Match::Doubtful {
                     code: ProblemCode::LocalPerson,
                     message: format!(
                         "the only person with this {} was made by hand, and a run does not touch such persons; decide \
-                         by hand whether it is the same",
+                         by hand whether it is the same (Users, Matches)",
                         rule.field
                     ),
                 }),
                 [person] => {
+                    let asks = self.definition.on_move == OnMove::Ask;
+                    let doubt = leaving.as_ref().filter(|_| asks).map(|(old_key, _)| possible_move(old_key, rule));
+                    if let Some((old_key, may_be_held)) = leaving {
+                        if asks && may_be_held {
+                            self.held.push(old_key.clone());
+                        }
+                        let new_key = users[index].key.clone();
+                        let field = Some(rule.field.clone());
+                        self.moves.push(Move { old_key, new_key, person: person.id, field });
+                    }
                     self.taken.insert(person.id);
-                    Some(Match::Existing(person.id))
+                    Some(doubt.unwrap_or(Match::Existing(person.id)))
                 }
                 several => Some(Match::Doubtful {
                     code: ProblemCode::AmbiguousMatch,
                     message: format!(
-                        "{} persons have this {}; decide by hand which one it is",
+                        "{} persons have this {}; decide by hand which one it is (Users, Matches)",
                         several.len(),
                         rule.field
                     ),
@@ -218,7 +271,7 @@ impl<'a> Correlator<'a> {
 
     /// Persons by folded value of the rule's field, without those that another user of this entity type keeps.
     fn candidates(
-        &self,
+        &mut self,
         connection: &mut PgConnection,
         keys: &Keys,
         rule: &CorrelationRule,
@@ -233,13 +286,6 @@ impl<'a> Correlator<'a> {
             #[diesel(sql_type = Bool)]
             local: bool,
         }
-        #[derive(QueryableByName)]
-        struct Holder {
-            #[diesel(sql_type = BigInt)]
-            person_id: i64,
-            #[diesel(sql_type = Text)]
-            key: String,
-        }
         // The field's name stands in the text, so that the index on this expression is used.
         let field = rule.field.replace('\'', "''");
         let folded: Vec<String> = wanted.iter().map(|(_, value)| value.to_lowercase()).collect();
@@ -252,14 +298,7 @@ impl<'a> Correlator<'a> {
         let mut occupied = HashSet::new();
         if self.definition.create && !persons.is_empty() {
             let ids: Vec<i64> = persons.iter().map(|person| person.id).collect();
-            let holders: Vec<Holder> = diesel::sql_query(
-                "select person_id, key from resources where entity_type_id = $1 and person_id = any($2)",
-            )
-            .bind::<Integer, _>(self.entity_type)
-            .bind::<Array<BigInt>, _>(ids)
-            .load(connection)?;
-            let stays = |key: &str| keys.find(key_digest(key)).is_none_or(|slot| !keys.get(slot).has(flag::GONE));
-            occupied.extend(holders.iter().filter(|holder| stays(&holder.key)).map(|holder| holder.person_id));
+            occupied = self.occupied(connection, keys, &ids)?;
         }
         let mut candidates: HashMap<String, Vec<Candidate>> = HashMap::new();
         for person in persons.into_iter().filter(|person| !occupied.contains(&person.id)) {
@@ -269,30 +308,62 @@ impl<'a> Correlator<'a> {
         Ok(candidates)
     }
 
+    /// Which of these persons have a user of this entity type that stays. Those whose user goes are noted.
+    fn occupied(&mut self, connection: &mut PgConnection, keys: &Keys, persons: &[i64]) -> QueryResult<HashSet<i64>> {
+        #[derive(QueryableByName)]
+        struct Holder {
+            #[diesel(sql_type = BigInt)]
+            person_id: i64,
+            #[diesel(sql_type = Text)]
+            key: String,
+        }
+        let holders: Vec<Holder> =
+            diesel::sql_query("select person_id, key from resources where entity_type_id = $1 and person_id = any($2)")
+                .bind::<Integer, _>(self.entity_type)
+                .bind::<Array<BigInt>, _>(persons)
+                .load(connection)?;
+        let mut occupied = HashSet::new();
+        for Holder { person_id, key } in holders {
+            match keys.find(key_digest(&key)).map(|slot| keys.get(slot)) {
+                Some(entry) if entry.has(flag::GONE) => {
+                    let may_be_held = !entry.has(flag::COMMANDED);
+                    self.leaving.insert(person_id, (key, may_be_held));
+                }
+                _ => {
+                    occupied.insert(person_id);
+                }
+            }
+        }
+        Ok(occupied)
+    }
+
     fn settle(&mut self, user: &User, found: Option<Match>) -> Match {
         let matched = match found {
+            Some(Match::New(_)) => return self.make(user),
             Some(matched) => matched,
             None if !self.definition.create => {
                 return Match::Doubtful {
                     code: ProblemCode::NoMatch,
                     message: "no person matches, and this entity type makes none; add the person at its own source, \
-                              or correct the value that should match"
+                              correct the value that should match, or decide by hand who it is (Users, Matches)"
                         .into(),
                 };
             }
-            None => {
-                let person = self.made.end;
-                self.made.end += 1;
-                self.created += 1;
-                self.taken.insert(person);
-                self.remember(user, person);
-                return Match::New(person);
-            }
+            None => return self.make(user),
         };
         if let Match::Existing(person) = matched {
             self.taken.insert(person);
         }
         matched
+    }
+
+    fn make(&mut self, user: &User) -> Match {
+        let person = self.made.end;
+        self.made.end += 1;
+        self.created += 1;
+        self.taken.insert(person);
+        self.remember(user, person);
+        Match::New(person)
     }
 
     fn remember(&mut self, user: &User, person: i64) {
@@ -304,6 +375,17 @@ impl<'a> Correlator<'a> {
                 self.fresh.by_value.entry((field.clone(), value.to_lowercase())).or_default().insert(person);
             }
         }
+    }
+}
+
+fn possible_move(old_key: &str, rule: &CorrelationRule) -> Match {
+    Match::Doubtful {
+        code: ProblemCode::PossibleMove,
+        message: format!(
+            "the person with this {} had the key {old_key}, which is gone; both stay as they are until somebody says \
+             whether it is the same person (the run's moves)",
+            rule.field
+        ),
     }
 }
 

@@ -101,7 +101,7 @@ pub(super) fn read(
     world: &World<'_>,
     ids: &[i64],
 ) -> Result<Vec<Household>, TaskError> {
-    let mut before = persons(connection, ids)?;
+    let mut before = persons(connection, ids, world.applied)?;
     let mut testimonies = testimonies(connection, authority, world, ids)?;
     let mut missing = missing(connection, world, ids)?;
     Ok(ids
@@ -115,7 +115,8 @@ pub(super) fn read(
         .collect())
 }
 
-fn persons(connection: &mut PgConnection, ids: &[i64]) -> Result<HashMap<i64, Person>, TaskError> {
+/// `to_write`: nobody changes them by hand between now and the end of the transaction.
+fn persons(connection: &mut PgConnection, ids: &[i64], to_write: bool) -> Result<HashMap<i64, Person>, TaskError> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = BigInt)]
@@ -127,9 +128,11 @@ fn persons(connection: &mut PgConnection, ids: &[i64]) -> Result<HashMap<i64, Pe
         #[diesel(sql_type = Jsonb)]
         blocks: Value,
     }
-    let rows: Vec<Row> = diesel::sql_query("select id, fields, provenance, blocks from persons where id = any($1)")
-        .bind::<Array<BigInt>, _>(ids)
-        .load(connection)?;
+    let lock = if to_write { "for no key update" } else { "" };
+    let rows: Vec<Row> =
+        diesel::sql_query(format!("select id, fields, provenance, blocks from persons where id = any($1) {lock}"))
+            .bind::<Array<BigInt>, _>(ids)
+            .load(connection)?;
     rows.into_iter()
         .map(|row| {
             let person = Person::from_stored(row.fields, row.provenance, row.blocks).map_err(|error| {

@@ -3,6 +3,7 @@
 use crate::model::claim::Claim;
 use crate::pipeline::TaskError;
 use crate::pipeline::pending::Pending;
+use crate::pipeline::people::moving;
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
@@ -106,6 +107,7 @@ fn ends(connection: &mut PgConnection, schema: &str) -> QueryResult<Vec<Ends>> {
 /// prepared anew replaces what an earlier claim had published.
 pub fn publish(connection: &mut PgConnection, pending: &Pending, claim: &Claim) -> Result<(), TaskError> {
     let (schema, run) = (&pending.schema, claim.run);
+    moving::publish(connection, schema, run.0)?;
     connection.batch_execute(&format!(
         "delete from changes where run_id = {run};
          delete from problems where run_id = {run};

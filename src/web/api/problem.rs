@@ -196,7 +196,9 @@ impl From<RevertError> for Problem {
             RevertError::Start(error) => error.into(),
             RevertError::NotFound(run) => Self::missing("run", run),
             RevertError::AlreadyReverted { by, .. } => Self::conflict("already_reverted", words).with("run", by),
-            RevertError::NotApplied(_) | RevertError::Purged(_) => Self::conflict("not_possible", words),
+            RevertError::NotApplied(_) | RevertError::Purged(_) | RevertError::ByHand(_) => {
+                Self::conflict("not_possible", words)
+            }
         }
     }
 }

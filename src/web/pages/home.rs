@@ -1,6 +1,7 @@
 //! Home: what needs somebody, the last runs, the population over time.
 
 use super::run_table::{RunLine, run_lines};
+use crate::model::doubt::{self, DoubtFilter};
 use crate::model::hold;
 use crate::model::overview::{self, RunFilter};
 use crate::model::run::RunState;
@@ -25,6 +26,8 @@ struct HomePage {
     population: Option<PopulationChart>,
     runs: Vec<RunLine>,
     held: Vec<(String, String)>,
+    doubts: u64,
+    in_doubt: String,
 }
 
 /// The page.
@@ -47,7 +50,10 @@ pub async fn show(context: Data<WebContext>, visitor: Visitor) -> Result<HttpRes
                 lines.into_iter().filter(|line| line.health.needs_somebody() || !line.vanished.is_empty()).collect();
             let runs = overview::runs(conn, &RunFilter::default(), 12)?;
             let running = runs.iter().filter(|run| is_at_work(run.state)).count();
+            let doubts = doubt::count(conn, &DoubtFilter::default())?;
             Ok(HomePage {
+                in_doubt: if doubts > doubt::MOST_COUNTED { "many".to_owned() } else { words::count(doubts) },
+                doubts,
                 needs,
                 held,
                 connectors,

@@ -3,6 +3,7 @@
 use super::resources::{find, properties};
 use crate::model::connector::Connector;
 use crate::model::entity_type::EntityType;
+use crate::model::key_move::{self, OtherKey};
 use crate::model::person;
 use crate::model::property::PropertyDefinition;
 use crate::model::resource::{self, Neighbour, PastVersion, Resource};
@@ -38,6 +39,15 @@ struct ResourcePage {
     history: Vec<VersionLine>,
     compare: String,
     is_cut: bool,
+    other_keys: Vec<OtherKeyLine>,
+}
+
+/// Another key that the same user had, or has.
+struct OtherKeyLine {
+    words: &'static str,
+    key: String,
+    href: String,
+    run: (String, String),
 }
 
 struct PropertyLine {
@@ -128,6 +138,7 @@ pub async fn show(
                 Some(id) => person::find(conn, at, id)?.map(|person| (moment.keep(links::user(id)), person.name())),
             };
             let applied_at = origins.applied_at(stored.run_id);
+            let other_keys = key_move::other_keys(conn, entity_type.id.0, &stored.key)?;
             let address = links::resource(&connector.name, &entity_type.name, stored.id);
             Ok(ResourcePage {
                 properties: property_lines(&known, &stored.attributes),
@@ -139,6 +150,15 @@ pub async fn show(
                     place: place(origins.file(entity_type.id.0, stored.run_id), stored.line),
                     since: applied_at.map(|at| When::new(at, layout.now)),
                 },
+                other_keys: other_keys
+                    .into_iter()
+                    .map(|other| OtherKeyLine {
+                        words: if other.is_before { "Was" } else { "Is now" },
+                        href: other_key_href(&connector, &entity_type, &other, &moment),
+                        key: other.key,
+                        run: (run_href(other.run_id), format!("run {}", other.run_id)),
+                    })
+                    .collect(),
                 is_cut: past.len() > VERSIONS as usize,
                 history: versions(&address, &stored, applied_at, &past, layout.now),
                 compare: format!("{address}/compare"),
@@ -153,6 +173,14 @@ pub async fn show(
             })
         })
         .await
+}
+
+/// The page of the record under its other key; of the one before it says when it was there.
+fn other_key_href(connector: &Connector, entity_type: &EntityType, other: &OtherKey, moment: &Moment) -> String {
+    match other.resource_id {
+        Some(id) => moment.keep(links::resource(&connector.name, &entity_type.name, id)),
+        None => links::resources(&connector.name, &entity_type.name),
+    }
 }
 
 /// The resource of that moment, or what became of it.

@@ -9,8 +9,9 @@ use crate::model::counters::{AssociationCounters, EntityTypeCounters, PersonCoun
 use crate::model::decision::{self, Decision};
 use crate::model::extraction::{self, ExtractionFile, ExtractionId};
 use crate::model::hold;
+use crate::model::key_move;
 use crate::model::lease::{self, Lease};
-use crate::model::run::{self, Run, RunId, RunState, TaskState};
+use crate::model::run::{self, Mode, Run, RunId, RunState, TaskState};
 use crate::model::run_log::{self, LogLine};
 use crate::model::task::{self, Task};
 use crate::web::causes::{self, CauseView};
@@ -70,6 +71,8 @@ struct RunPage {
     replayed: Option<(String, String)>,
     /// Its extraction is kept, so that it can be prepared again.
     can_replay: bool,
+    /// Users that come under a new key.
+    moves: u64,
 }
 
 impl RunPage {
@@ -247,6 +250,7 @@ fn page(conn: &mut PgConnection, layout: Layout, id: RunId) -> Result<RunPage, W
         persons: run.counters.persons.clone(),
         is_applied,
         problems: run_problems::groups(conn, &run)?,
+        moves: key_move::count(conn, id)?,
         total: total(&run),
         changes,
         properties: touched.into_iter().take(20).map(|one| (one.property, one.count, one.count * 100 / most)).collect(),
@@ -264,7 +268,9 @@ fn page(conn: &mut PgConnection, layout: Layout, id: RunId) -> Result<RunPage, W
             .collect(),
         traces: run_traces::of(conn, &run, &connector, now)?,
         replayed: run.replays_run_id.map(|replayed| (links::run(replayed), format!("run {replayed}"))),
-        can_replay: !live && extraction.is_some_and(|extraction| extraction.deleted_at.is_none()),
+        can_replay: !live
+            && run.mode != Mode::Correlate
+            && extraction.is_some_and(|extraction| extraction.deleted_at.is_none()),
         cancel_requested: lease.is_some_and(|lease| lease.cancel_requested.is_some()) && live,
         layout,
         run,

@@ -3,16 +3,20 @@
 
 mod fields;
 mod history;
+mod synchronizing;
+
+pub use synchronizing::synchronize;
 
 use super::photo;
 use super::resource::{VersionLine, run_href};
+use crate::model::merge;
 use crate::model::person::{self, Membership, Organization, Person};
 use crate::model::profile_field::{self, ProfileField};
 use crate::model::resource;
 use crate::pipeline::provenance::{Origins, place};
 use crate::web::elements::{Badge, When};
 use crate::web::error::WebError;
-use crate::web::moment::Moment;
+use crate::web::moment::{self, Moment};
 use crate::web::page::{Layout, Section};
 use crate::web::visitor::Visitor;
 use crate::web::{WebContext, links, standing, words};
@@ -46,6 +50,20 @@ struct UserPage {
     history: Vec<VersionLine>,
     compare: String,
     is_cut: bool,
+    merged: Vec<MergedLine>,
+    block: String,
+    merge: String,
+    received: String,
+    synchronize: String,
+}
+
+/// A user that turned out to be this one.
+struct MergedLine {
+    id: i64,
+    before: String,
+    by: String,
+    when: When,
+    comment: Option<String>,
 }
 
 /// One reason why the user can't sign in.
@@ -120,6 +138,11 @@ pub async fn show(context: Data<WebContext>, visitor: Visitor, id: Path<String>)
                 is_cut: past.len() > VERSIONS,
                 history: history::lines(&person, &past, &declared, &origins, layout.now),
                 compare: links::of_user(person.id, "compare"),
+                merged: merge::into(conn, person.id)?.into_iter().map(|one| merged(one, layout.now)).collect(),
+                block: links::of_user(person.id, "block"),
+                merge: links::of_user(person.id, "merge"),
+                received: links::of_user(person.id, "received"),
+                synchronize: links::of_user(person.id, "synchronize"),
                 layout: layout.titled(Section::Users, name).under(moment.keep(links::USERS), "Users"),
             })
         })
@@ -137,6 +160,13 @@ pub(super) fn find(conn: &mut PgConnection, moment: &Moment, id: &str) -> Result
     if let Some(person) = person::find(conn, &moment.at, number)? {
         return Ok(person);
     }
+    if let Some(into) = merge::became(conn, number)?.filter(|_| moment.at.moment().is_none()) {
+        return Err(WebError::Elsewhere {
+            message: format!("User {number} turned out to be another one, and was merged."),
+            href: links::user(into),
+            words: format!("User {into}"),
+        });
+    }
     let life = person::life(conn, number)?.map(|life| (life.began, life.ended));
     Err(moment.missing("user", id, &links::user(number), life))
 }
@@ -150,6 +180,17 @@ fn blocks(person: &Person, origins: &Origins, then: DateTime<Utc>, now: DateTime
         run: block.run.map(|run| (run_href(run), format!("run {run}"))),
     });
     blocks.collect()
+}
+
+/// As it was before is how it is seen.
+fn merged(one: merge::Merge, now: DateTime<Utc>) -> MergedLine {
+    MergedLine {
+        id: one.person_id,
+        before: moment::address_at(&links::user(one.person_id), moment::just_before(one.merged_at)),
+        by: one.merged_by,
+        when: When::new(one.merged_at, now),
+        comment: one.comment,
+    }
 }
 
 fn ways(organizations: Vec<Organization>, moment: &Moment) -> Vec<Way> {

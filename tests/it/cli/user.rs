@@ -94,3 +94,19 @@ fn users_are_shown_and_listed_as_of_a_moment() {
     town.muster.run(&["user", "list", "--as-of", "yesterday"]).exited(2).says("2026-11-20T10:00:00Z");
     town.muster.run(&["user", "list", "--as-of", "2999-01-01"]).exited(4).says("still to come");
 }
+
+#[test]
+fn a_user_is_blocked_and_unblocked_by_hand_with_a_reason() {
+    let town = Town::synchronized();
+    let blocked = |expected: bool| {
+        let ada = town.muster.run(&["user", "show", "ada@example.org", "--json"]).succeeded().json();
+        assert_eq!(ada[0]["blocked"], expected);
+    };
+    town.muster.run(&["user", "block", "ada@example.org"]).exited(2);
+    town.muster.run(&["user", "unblock", "ada@example.org", "--reason", "x"]).exited(5).says("nobody has blocked");
+    town.muster.run(&["user", "block", "ada@example.org", "--reason", "lost badge"]).succeeded();
+    blocked(true);
+    town.muster.run(&["user", "unblock", "ada@example.org", "--reason", "found"]).succeeded();
+    blocked(false);
+    town.muster.run(&["user", "block", "nobody@example.org", "--reason", "x"]).exited(4);
+}

@@ -44,7 +44,7 @@ fn every_counter_is_there() {
             "causes": [],
             "consequences": [],
             "problems": { "missing_key": 0, "invalid_value": 0, "required_missing": 0, "duplicate_key": 0,
-                "duplicate_value": 0, "dangling_reference": 0, "ambiguous_match": 0, "local_person": 0, "no_match": 0,
+                "duplicate_value": 0, "dangling_reference": 0, "ambiguous_match": 0, "local_person": 0, "no_match": 0, "possible_move": 0,
                 "conflict": 0 },
             "result": { "processed": 3, "created": 2, "updated": 0, "deleted": 0, "skipped": 1, "blocked": 0,
                 "unblocked": 0, "rejected": 0, "errors": [], "startedAt": null, "finishedAt": null, "timeLapsed": 0 }

@@ -9,6 +9,7 @@ pub mod database;
 pub mod directory;
 pub mod documents;
 pub mod feed;
+pub mod guild;
 pub mod json_directory;
 pub mod mail;
 pub mod mariadb;

@@ -12,6 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct FieldLine {
     /// What pages call it.
     pub title: String,
+    /// Where it is explained.
+    pub why: String,
     /// Its value; empty for a required field without one.
     pub value: String,
     /// Whether an account set it.
@@ -78,6 +80,7 @@ pub(super) fn lines(
         });
         Some(FieldLine {
             title: title.to_owned(),
+            why: links::why(person.id, name),
             value: value.map(diff::text).unwrap_or_default(),
             is_local: value.is_some() && source.is_none(),
             others: others.collect(),

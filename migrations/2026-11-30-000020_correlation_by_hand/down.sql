@@ -1,0 +1,1 @@
+drop table correlation_decisions, doubts, moves, merges;
