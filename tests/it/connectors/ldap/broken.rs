@@ -1,7 +1,8 @@
 //! Directories that hang, break off or do not give everything: always an error, never a shorter table.
 
-use super::{Document, Recorder};
+use super::Document;
 use crate::support::directory::{Directory, Organization, PASSWORD, READER};
+use crate::support::recorder::Recorder;
 use crate::support::responder::{Answer, Responder, end_of_page, end_without_control, entry, message, result};
 use muster::connectors::kind;
 use std::io::{Read, Write};
@@ -34,7 +35,8 @@ fn a_server_that_stops_in_the_middle_ends_by_time_out() {
             sender.send(Instant::now()).unwrap();
         }
     };
-    let mut recorder = Recorder { on_row: Some(Box::new(on_row)), ..Recorder::default() };
+    let mut recorder = Recorder::default();
+    recorder.on_row = Some(Box::new(on_row));
     let document = Document::new(&[directory.url()]).people(&["uid"]).set("timeout_seconds", 1).set("page_size", 100);
     let error = kind("ldap").unwrap().export(&document.request(), &mut recorder).unwrap_err();
     directory.resume();
