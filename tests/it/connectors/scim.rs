@@ -3,6 +3,7 @@
 mod broken;
 mod changes;
 mod reading;
+mod versions;
 
 use crate::support::recorder::Recorder;
 use crate::support::scim::TOKEN;
@@ -16,6 +17,7 @@ pub struct Document {
     definition: ConnectionDefinition,
     mapped: BTreeMap<String, Vec<String>>,
     pairs: BTreeMap<String, Vec<PairColumn>>,
+    keys: BTreeMap<String, Vec<String>>,
     token: Option<String>,
 }
 
@@ -27,6 +29,7 @@ impl Document {
             definition: toml::from_str(&text).unwrap(),
             mapped: BTreeMap::new(),
             pairs: BTreeMap::new(),
+            keys: BTreeMap::new(),
             token: Some(TOKEN.to_owned()),
         }
     }
@@ -63,6 +66,12 @@ impl Document {
         self.table("name = \"groups\"\nresource = \"Groups\"\n", &["id", "displayName", "members.value"])
     }
 
+    /// The column that the key of a table's entity type is.
+    pub fn key(mut self, table: &str, column: &str) -> Self {
+        self.keys.insert(table.to_owned(), vec![column.to_owned()]);
+        self
+    }
+
     /// What the kind is asked with.
     pub fn request(&self) -> ConnectionRequest {
         ConnectionRequest {
@@ -70,7 +79,7 @@ impl Document {
             secrets: self.token.iter().map(|token| ("token".to_owned(), token.clone())).collect(),
             uploads: BTreeMap::new(),
             mapped_columns: self.mapped.clone(),
-            key_columns: BTreeMap::new(),
+            key_columns: self.keys.clone(),
             matched_columns: BTreeMap::new(),
             pair_columns: self.pairs.clone(),
         }
@@ -88,6 +97,14 @@ impl Document {
     pub fn changes(&self, since: &BTreeMap<String, Value>) -> Result<Recorder, ChangesError> {
         let mut recorder = Recorder::default();
         kind("scim").unwrap().changes(&self.request(), since, &mut recorder)?;
+        Ok(recorder)
+    }
+
+    /// The same after what an export has read.
+    pub fn changes_after(&self, before: &Recorder) -> Result<Recorder, ChangesError> {
+        let mut recorder = Recorder::default();
+        recorder.known = before.tables.clone();
+        kind("scim").unwrap().changes(&self.request(), &before.cursors, &mut recorder)?;
         Ok(recorder)
     }
 
