@@ -251,9 +251,11 @@ servers = ["ldap://localhost"]
 [[connection.table]]
 name = "people"
 base = "ou=people,dc=example,dc=org"
+attributes = ["uid", "manager", "secretary", "ou"]
 [[connection.table]]
 name = "units"
 base = "ou=units,dc=example,dc=org"
+attributes = ["ou"]
 [[entity_type]]
 name = "person"
 source = "directory.people"
