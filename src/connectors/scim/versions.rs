@@ -97,7 +97,7 @@ pub async fn export(
     let mut shape = work.table.shape()?.of_changes();
     let header = shape.header();
     // What is left of those that were known is gone.
-    let (mut old, was) = past.records(&known, &mut wanted, &header)?;
+    let Before { gone: mut old, of_wanted: was } = past.records(&known, &mut wanted, &header)?;
     let rows = read(work, &list, &wanted, &mut shape).await?;
     for (id, row) in &rows {
         let has_another_key = |was: &Vec<String>| {
@@ -167,6 +167,14 @@ async fn read(
     Ok(rows)
 }
 
+/// What resources were: their cells.
+struct Before {
+    /// Of those that are gone.
+    gone: Vec<Vec<String>>,
+    /// Of those that are wanted, by the digests of their ids.
+    of_wanted: HashMap<u128, Vec<String>>,
+}
+
 /// What the applied runs have read.
 struct Past<'a> {
     work: &'a Work<'a>,
@@ -208,7 +216,7 @@ impl Past<'_> {
         gone: &HashMap<u128, u128>,
         wanted: &mut [Wanted],
         header: &[String],
-    ) -> Result<(Vec<Vec<String>>, HashMap<u128, Vec<String>>), ChangesError> {
+    ) -> Result<Before, ChangesError> {
         let places: HashMap<u128, usize> =
             wanted.iter().enumerate().map(|(place, wanted)| (digest(&wanted.id), place)).collect();
         let (mut old, mut was, mut bytes) = (Vec::new(), HashMap::new(), 0);
@@ -231,7 +239,7 @@ impl Past<'_> {
         })?;
         match bytes > MOST_BYTES {
             true => Err(expired(work, "so much has changed that reading all of it is less work")),
-            false => Ok((old, was)),
+            false => Ok(Before { gone: old, of_wanted: was }),
         }
     }
 
