@@ -14,12 +14,13 @@ PROGRAM := $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/muster
 AXE := $(TARGET)/axe/node_modules/axe-core/axe.min.js
 SCIM := $(TARGET)/scim/scim2_server/service.py
 
-.PHONY: help run test bench bench-ldap fuzz lint docs clean
+.PHONY: help run test bench bench-core bench-ldap fuzz lint docs clean
 
 help:
 	@echo "make run     build Muster, and serve a demonstration (data in MUSTER_DATA_DIR, ./data if unset)"
 	@echo "make test    all tests: real PostgreSQL, real directory server, real browser"
 	@echo "make bench   speed against the yardstick (USERS=$(USERS))"
+	@echo "make bench-core  export and prepare on one core (USERS=$(USERS))"
 	@echo "make bench-ldap  reading a directory against ldapsearch (USERS=$(USERS))"
 	@echo "make fuzz    invented input for every reader, SECONDS=$(SECONDS) each (FUZZ=\"csv xml\": these alone)"
 	@echo "make lint    format, clippy, licences, spelling"
@@ -37,6 +38,11 @@ test: $(AXE) $(SCIM)
 bench:
 	@.ci/needs bench
 	USERS=$(USERS) $(CARGO) bench --locked --bench bench
+
+# Export and prepare per core: Muster keeps to one, PostgreSQL only with ONE_CORE=all.
+bench-core:
+	@.ci/needs bench
+	USERS=$(USERS) CONNECTORS=A ONE_CORE=$(or $(ONE_CORE),muster) $(CARGO) bench --locked --bench bench
 
 bench-ldap:
 	@.ci/needs bench

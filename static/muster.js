@@ -28,7 +28,8 @@ function freshen() {
   }
 }
 
-// Puts a new version of the page's content in place, keeping what has the focus.
+// Puts a new version of the page's content in place, keeping what has the focus, and what was said once: the new version
+// does not say it again.
 async function renew(address) {
   const response = await fetch(address, { headers: { Accept: "text/html" } });
   if (response.redirected || !response.ok) { location.reload(); return; }
@@ -40,7 +41,8 @@ async function renew(address) {
     const same = fresh.querySelector("#" + CSS.escape(details.id));
     if (same) same.open = true;
   }
-  old.replaceChildren(...fresh.childNodes);
+  for (const node of [...old.childNodes]) if (!node.classList?.contains("flash")) node.remove();
+  old.append(...fresh.childNodes);
   document.title = page.title;
   if (focused && focused !== "main") document.getElementById(focused)?.focus();
   freshen();

@@ -7,6 +7,7 @@
 //!      ── server                a private PostgreSQL for both
 //!      ── changes               the changes of a quiet day, for an incremental run
 //!      ── muster, memory        Muster, driven by its own command line, and watched
+//!      ── one_core              one core for it, if that is asked for
 //!      ── check                 is what they found what the feed holds?
 //!      ── report                ratios, memory, seconds per stage
 //! ```
@@ -18,6 +19,7 @@ mod changes;
 mod check;
 mod memory;
 mod muster;
+mod one_core;
 mod report;
 mod server;
 mod settings;
@@ -29,6 +31,7 @@ use anyhow::{Context, Result};
 
 use feed::{Expected, Outcome};
 use muster::Muster;
+use one_core::OneCore;
 use report::Report;
 use server::Server;
 use settings::Settings;
@@ -126,15 +129,24 @@ fn run() -> Result<bool> {
     let feed = feed::write(&settings.feed, settings.users, settings.seed)
         .with_context(|| format!("cannot write the feed to {}", settings.feed.display()))?;
     changes::write(&settings.feed, settings.users).context("cannot write the file of changes")?;
-    let server = Server::start()?;
+    let server = {
+        let _confined = settings.one_core.for_postgres()?;
+        Server::start()?
+    };
     let mut report = Report::default();
     let mut right = true;
     for repetition in 1..=settings.repetitions {
         let turn = format!("{repetition}/{}", settings.repetitions);
-        right &= measure_yardstick(&turn, &server, &settings, &feed, &mut report)?;
+        // On one core there is nothing to compare: `psql` does next to nothing itself.
+        if settings.one_core == OneCore::Nobody {
+            right &= measure_yardstick(&turn, &server, &settings, &feed, &mut report)?;
+        }
         for &name in &settings.connectors {
             right &= measure_muster(&turn, name, &server, &settings, &feed, &mut report)?;
         }
+    }
+    if let Some(words) = settings.one_core.words() {
+        println!("{words}");
     }
     report.print();
     Ok(right)

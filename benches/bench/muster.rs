@@ -11,6 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::memory;
+use crate::one_core::OneCore;
 use crate::server::Server;
 use crate::settings::Settings;
 use crate::{Load, Measured};
@@ -23,6 +24,7 @@ pub struct Muster<'a> {
     server: &'a Server,
     database: String,
     program: PathBuf,
+    one_core: OneCore,
     folder: TempDir,
 }
 
@@ -40,7 +42,8 @@ impl<'a> Muster<'a> {
         fs::set_permissions(&folder, Permissions::from_mode(0o755))?;
         fs::create_dir(folder.path().join("feed"))?;
         fs::write(folder.path().join(file), document)?;
-        let muster = Muster { server, database, program: settings.muster.clone(), folder };
+        let (program, one_core) = (settings.muster.clone(), settings.one_core);
+        let muster = Muster { server, database, program, one_core, folder };
         muster.expect_success(&["migrate"])?;
         muster.expect_success(&["apply", file])?;
         server.execute(&muster.database, &["checkpoint"])?;
@@ -100,6 +103,7 @@ impl<'a> Muster<'a> {
     fn call(&self, arguments: &[&str]) -> Result<Answer> {
         // Files rather than pipes: nothing has to be read while the program runs and is watched.
         let (stdout, stderr) = (self.folder.path().join("stdout"), self.folder.path().join("stderr"));
+        let confined = self.one_core.for_muster()?;
         let mut process = Command::new(&self.program)
             .args(arguments)
             .current_dir(&self.folder)
@@ -110,6 +114,7 @@ impl<'a> Muster<'a> {
             .stderr(File::create(&stderr)?)
             .spawn()
             .with_context(|| format!("cannot run {}", self.program.display()))?;
+        drop(confined);
         let (status, peak_kib) = memory::watch(&mut process)?;
         let stdout = fs::read_to_string(stdout)?;
         let stderr = fs::read_to_string(stderr)?;

@@ -15,8 +15,8 @@ impl Report {
         self.rows.push((subject, load, measured));
     }
 
-    /// Prints seconds per stage, then the lines `ratio A first 1.23`, `throughput A first 1234 MB/min` and
-    /// `memory A 123 MiB`.
+    /// Prints seconds per stage, then the lines `ratio A first 1.23`, `throughput A first 1234 MB/min` (then of export
+    /// and of prepare alone) and `memory A 123 MiB`.
     pub fn print(&self) {
         let mut subjects: Vec<&str> = Vec::new();
         for (subject, ..) in &self.rows {
@@ -38,8 +38,13 @@ impl Report {
         }
         for &subject in &subjects {
             for load in [Load::First, Load::NoChange, Load::Delta] {
-                if let Some(throughput) = median(self.of(subject, load).filter_map(throughput)) {
-                    println!("throughput {subject} {} {throughput:.0} MB/min", load.name());
+                for (words, stages) in
+                    [("", &["export", "prepare"][..]), (" export", &["export"]), (" prepare", &["prepare"])]
+                {
+                    let figures = self.of(subject, load).filter_map(|measured| throughput(measured, stages));
+                    if let Some(throughput) = median(figures) {
+                        println!("throughput {subject} {}{words} {throughput:.0} MB/min", load.name());
+                    }
                 }
             }
         }
@@ -94,9 +99,9 @@ impl Report {
     }
 }
 
-/// How many megabytes of files export and preparation go through in a minute, by the clock.
-fn throughput(measured: &Measured) -> Option<f64> {
-    let stages = measured.stages.iter().filter(|(name, _)| matches!(name.as_str(), "export" | "prepare"));
+/// How many megabytes of files these stages together go through in a minute, by the clock.
+fn throughput(measured: &Measured, stages: &[&str]) -> Option<f64> {
+    let stages = measured.stages.iter().filter(|(name, _)| stages.contains(&name.as_str()));
     let seconds: f64 = stages.map(|(_, seconds)| seconds).sum();
     Some(measured.feed_bytes? as f64 / 1e6 / seconds * 60.0)
 }

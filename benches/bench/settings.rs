@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::one_core::OneCore;
+
 /// The settings of the benchmark; `../README.md` lists the variables.
 pub struct Settings {
     /// `USERS`
@@ -15,6 +17,8 @@ pub struct Settings {
     pub repetitions: u32,
     /// `CONNECTORS`: which of A and B; none measures the yardstick alone.
     pub connectors: Vec<&'static str>,
+    /// `ONE_CORE`: who has to share one.
+    pub one_core: OneCore,
     /// `MUSTER_BIN`
     pub muster: PathBuf,
     /// Where the feed is kept: it is the same the next time.
@@ -42,6 +46,7 @@ impl Settings {
             seed: number("SEED", 1)?,
             repetitions,
             connectors,
+            one_core: OneCore::parse(&text("ONE_CORE")?.unwrap_or_default())?,
             muster: Path::new(&muster).canonicalize().with_context(|| format!("no program at MUSTER_BIN={muster}"))?,
             feed: Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench").join(users.to_string()),
         })

@@ -12,18 +12,20 @@ pub mod path;
 pub mod reading;
 pub mod row;
 pub mod settings;
+pub mod tag;
 pub mod watermark;
 
 use super::{ConnectionError, tls};
 use address::{Allowed, refused_literal};
 use answer::{Judged, judge, judge_failure};
 use chrono::{DateTime, Utc};
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, IF_NONE_MATCH};
 use reqwest::redirect::Policy;
-use reqwest::{Client as HttpClient, Response};
+use reqwest::{Client as HttpClient, Response, StatusCode};
 use settings::Service;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
+use tag::EntityTag;
 use url::Url;
 
 /// The largest answer that is read: a page of records, which is held in memory.
@@ -98,13 +100,23 @@ impl Client {
     /// Asks for what stands there, which must be the service's own. A service that is too busy is asked again when it
     /// says so.
     pub async fn get(&self, url: &Url) -> Result<Answer, ConnectionError> {
+        let answer = self.get_unless(url, None).await?;
+        answer
+            .ok_or_else(|| ConnectionError::permanent(place(url), "the service says that nothing changed: since when?"))
+    }
+
+    /// The same, unless it still has this entity tag (RFC 9110 13.1.2): then `None`.
+    pub async fn get_unless(&self, url: &Url, tag: Option<&EntityTag>) -> Result<Option<Answer>, ConnectionError> {
         self.is_own(url)?;
         let place = place(url);
         let mut waited = Duration::ZERO;
         for attempt in 0.. {
-            let response = self.send(url).await?;
+            let response = self.send(url, tag).await?;
+            if tag.is_some() && response.status() == StatusCode::NOT_MODIFIED {
+                return Ok(None);
+            }
             match judge(response, self, &place).await? {
-                Judged::Answer(response) => return self.read(response, &place).await,
+                Judged::Answer(response) => return self.read(response, &place).await.map(Some),
                 Judged::Busy { status, wait } => {
                     let wait = wait.unwrap_or(Duration::from_secs(1 << attempt.min(6)));
                     if attempt >= TRIES || waited + wait > self.patience {
@@ -133,11 +145,15 @@ impl Client {
         Err(ConnectionError::permanent(self.service.origin(), message))
     }
 
-    async fn send(&self, url: &Url) -> Result<Response, ConnectionError> {
+    async fn send(&self, url: &Url, tag: Option<&EntityTag>) -> Result<Response, ConnectionError> {
         // Nothing compressed: how large something is shows while it comes.
         let request = self.http.get(url.clone()).header(ACCEPT, self.accept).header(ACCEPT_ENCODING, "identity");
         let request = match &self.service.credentials {
             Some((name, value)) => request.header(name, value.clone()),
+            None => request,
+        };
+        let request = match tag {
+            Some(tag) => request.header(IF_NONE_MATCH, &tag.0),
             None => request,
         };
         let again = request.try_clone();
@@ -179,6 +195,15 @@ impl Client {
 /// An address for messages: what stands in a query may be somebody's.
 pub fn place(url: &Url) -> String {
     format!("{}{}", url.origin().ascii_serialization(), url.path())
+}
+
+/// A key or an id as one part of an address's path: it is data, whatever it holds.
+pub fn part_of_path(key: &str) -> String {
+    let encoded = key.bytes().map(|byte| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    });
+    encoded.collect()
 }
 
 /// Runs on a runtime of its own. A name lookup that hangs is left behind, not waited for.

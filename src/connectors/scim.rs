@@ -12,6 +12,8 @@ mod inspect;
 mod list;
 mod service;
 mod settings;
+mod single;
+mod versions;
 
 use super::http::json::Json;
 use super::http::watermark::Watermark;
@@ -70,6 +72,10 @@ impl ConnectionKind for Scim {
         })
     }
 
+    fn compares_with_known(&self) -> bool {
+        true
+    }
+
     fn tells_changes(&self, _: &ConnectionDefinition, table: &TableDefinition) -> bool {
         settings::is_incremental(table)
     }
@@ -88,7 +94,12 @@ impl ConnectionKind for Scim {
                 match settings::is_incremental(definition) {
                     true => {
                         let since = since.get(&table.name);
-                        changes::export(&client, &abilities, table, settings.page_size, since, extraction).await?;
+                        let work =
+                            Work { client: &client, abilities: &abilities, table, page_size: settings.page_size };
+                        match &table.versions {
+                            Some(columns) => versions::export(&work, columns, since, extraction).await?,
+                            None => changes::export(&work, since, extraction).await?,
+                        }
                     }
                     false => export(&client, &abilities, table, settings.page_size, extraction).await?,
                 }
@@ -96,6 +107,14 @@ impl ConnectionKind for Scim {
             Ok(())
         })
     }
+}
+
+/// What it takes to read a table.
+struct Work<'a> {
+    client: &'a Client,
+    abilities: &'a Abilities,
+    table: &'a ResourceTable,
+    page_size: u64,
 }
 
 /// What is asked of a table that is read whole.
@@ -132,9 +151,10 @@ async fn export(
     let mut shape = table.shape()?;
     extraction.begin(&table.name, &table.source_file(), &shape.header())?;
     let mut list = List::new(client, table, ask(abilities, table, page_size));
-    let (mut newest, mut all_dated) = (None, true);
+    let (mut newest, mut all_dated, mut all_versioned) = (None, true, true);
     list.all(&mut |resource| {
         all_dated &= note_modified(&mut newest, resource);
+        all_versioned &= versions::version(resource).is_some();
         let row = shape.row(resource).map_err(|why| ConnectionError::permanent(&table.name, why))?;
         shape.write(row, None, extraction)
     })
@@ -146,10 +166,11 @@ async fn export(
         }
     }
     // Only then can be told later what changed since.
-    if abilities.filter
-        && all_dated
-        && let Some(position) = Position::of(client, table, &list, newest, began)
-    {
+    let position = match table.versions {
+        Some(_) => versions::position(client, table).filter(|_| all_versioned),
+        None => Position::of(client, table, &list, newest, began).filter(|_| abilities.filter && all_dated),
+    };
+    if let Some(position) = position {
         extraction.cursor(position);
     }
     extraction.end(list.end())

@@ -31,7 +31,8 @@ pub enum Access {
     Token(&'static [Scope]),
 }
 
-/// Lets a request pass, or answers it.
+/// Lets a request pass, or answers it. What is refused is an answer as well: an error of a layer would pass by the one that
+/// makes pages of errors.
 pub async fn admit(
     access: Access,
     mut request: ServiceRequest,
@@ -45,29 +46,36 @@ pub async fn admit(
     }
     // The database takes no text with a NUL, so nothing that is stored has such a name.
     if request.path().contains("%00") {
-        return Err(WebError::NotFound("There is nothing of that name: a name holds no NUL.".into()).into());
+        let error = WebError::NotFound("There is nothing of that name: a name holds no NUL.".into());
+        return Ok(request.error_response(error));
     }
     if request.query_string().contains("%00") {
-        return Err(WebError::BadRequest("The address holds a NUL, which no text here has.".into()).into());
+        let error = WebError::BadRequest("The address holds a NUL, which no text here has.".into());
+        return Ok(request.error_response(error));
     }
     let visit = request.extensions().get::<Arc<Visit>>().cloned().ok_or(WebError::Stopped)?;
     if changes(request.method()) && !is_from_us(request.headers()) {
-        return Err(WebError::NotOurs("This request did not come from a page of Muster, so nothing was done.").into());
+        let error = WebError::NotOurs("This request did not come from a page of Muster, so nothing was done.");
+        return Ok(request.error_response(error));
     }
     let (Access::Role(needed) | Access::Files(needed)) = access else { return next.call(request).await };
     let Some(session) = &visit.session else { return Ok(to_sign_in(request, &visit)) };
     if session.account.role < needed {
-        return Err(WebError::Forbidden { role: session.account.role, needed }.into());
+        let error = WebError::Forbidden { role: session.account.role, needed };
+        return Ok(request.error_response(error));
     }
     if changes(request.method()) && access == Access::Role(needed) {
-        let form = request.extract::<web::Bytes>().await?;
+        let form = match request.extract::<web::Bytes>().await {
+            Ok(form) => form,
+            Err(error) => return Ok(request.error_response(error)),
+        };
         if !has_token(&form, &session.csrf) {
-            return Err(
-                WebError::NotOurs("This form is too old to be used. Go back, reload the page, try again.").into()
-            );
+            let error = WebError::NotOurs("This form is too old to be used. Go back, reload the page, try again.");
+            return Ok(request.error_response(error));
         }
         if memchr::memmem::find(&form, b"%00").is_some() || form.contains(&0) {
-            return Err(WebError::BadRequest("This form holds a NUL, which no text here has.".into()).into());
+            let error = WebError::BadRequest("This form holds a NUL, which no text here has.".into());
+            return Ok(request.error_response(error));
         }
         request.set_payload(actix_web::dev::Payload::from(form));
     }

@@ -56,7 +56,20 @@ mod tests {
         assert_eq!(of("<b>;REL=next"), Some("b".into()));
         assert_eq!(of("<b>; rel=nextest"), None);
         assert_eq!(of("nothing"), None);
-        let pages = |line: &'static str| pages(&[(LINK, HeaderValue::from_static(line))].into_iter().collect());
-        assert!(pages("</a?p=1>; rel=\"first\"") && !pages("</x.css>; rel=preload"));
+    }
+
+    #[test]
+    fn links_from_page_to_page_are_told_from_others() {
+        let pages = |lines: &[&'static str]| {
+            let headers = lines.iter().map(|line| (LINK, HeaderValue::from_static(line)));
+            pages(&headers.collect())
+        };
+        for relation in ["next", "prev", "previous", "FIRST", "\"last\"", "\"self first\""] {
+            let line = HeaderValue::from_str(&format!("</a?p=1>; rel={relation}")).unwrap();
+            assert!(super::pages(&[(LINK, line)].into_iter().collect()), "{relation}");
+        }
+        assert!(pages(&["</x.css>; rel=preload", "</a?p=1>; rel=\"first\""]), "in one of several lines");
+        assert!(!pages(&["</x.css>; rel=preload", "</licence>; rel=\"license\"; title=\"first, next\""]));
+        assert!(!pages(&[]));
     }
 }

@@ -121,6 +121,12 @@ impl RowShape {
         Ok(())
     }
 
+    /// What stands in a column of the row, as it leaves; `None`: there is no such column.
+    pub fn cell(&self, row: &Row, column: &str) -> Option<String> {
+        let at = self.columns.iter().position(|known| known.name == column)?;
+        row.0.get(at).map(|values| joined(values))
+    }
+
     /// The row as it would stand in one table, for people to look at.
     pub fn cells(&self, row: Row) -> Vec<String> {
         row.0.iter().map(|values| shortened(joined(values))).collect()

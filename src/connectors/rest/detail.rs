@@ -3,7 +3,7 @@
 use super::settings::{Detail, ListTable};
 use crate::connectors::ConnectionError;
 use crate::connectors::http::json::Json;
-use crate::connectors::http::{Client, place};
+use crate::connectors::http::{Client, part_of_path, place};
 use futures::{StreamExt, TryStreamExt};
 use url::Url;
 
@@ -39,16 +39,8 @@ pub async fn fetch(
     futures::stream::iter(requests).buffered(detail.parallel).try_collect().await
 }
 
-/// A key is data: it goes into the address as one part of its path, whatever it holds.
 fn address(client: &Client, detail: &Detail, key: &str) -> Url {
-    let encoded: String = key
-        .bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'~' => char::from(byte).to_string(),
-            _ => format!("%{byte:02X}"),
-        })
-        .collect();
-    client.service().below(&detail.path.replace("{key}", &encoded))
+    client.service().below(&detail.path.replace("{key}", &part_of_path(key)))
 }
 
 /// The address with the key stays out of messages.

@@ -1,13 +1,12 @@
-//! What changed since the last applied run: resources with a newer `meta.lastModified`, and the proof that none is gone.
+//! What changed since the last applied run, by dates: resources with a newer `meta.lastModified`, and the proof that none is gone.
 //!
 //! SCIM can't tell which resources were deleted. So the ids of all resources are read as well, and the sum of their
 //! digests is held against the one that was there before: if it is that plus the resources that were created since, none
 //! is gone, and none has come in otherwise. If not, everything has to be read to know which.
 
 use super::list::{List, Question, known_by};
-use super::service::Abilities;
 use super::settings::ResourceTable;
-use super::{ask, note_modified};
+use super::{Work, ask, note_modified};
 use crate::connectors::http::Client;
 use crate::connectors::http::json::Json;
 use crate::connectors::http::path::{Names, Path};
@@ -68,7 +67,8 @@ impl Position {
     }
 }
 
-fn source(client: &Client, table: &ResourceTable) -> String {
+/// What is read: another address, resource or filter is another source.
+pub fn source(client: &Client, table: &ResourceTable) -> String {
     format!("{} {}", client.service().below(&table.resource), table.filter.as_deref().unwrap_or_default())
 }
 
@@ -96,13 +96,11 @@ pub fn key_paths(keys: &[String]) -> Vec<Path> {
 
 /// Writes what changed since `since`.
 pub async fn export(
-    client: &Client,
-    abilities: &Abilities,
-    table: &ResourceTable,
-    page_size: u64,
+    work: &Work<'_>,
     since: Option<&Value>,
     extraction: &mut dyn Extraction,
 ) -> Result<(), ChangesError> {
+    let &Work { client, abilities, table, page_size } = work;
     let expired = |why: String| ChangesError::Expired(format!("{}: {why}", table.resource));
     let since = since.and_then(|since| serde_json::from_value::<Position>(since.clone()).ok());
     let Some(since) = since else {

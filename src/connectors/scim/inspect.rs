@@ -3,6 +3,7 @@
 use super::list::List;
 use super::service::{Abilities, Schemas};
 use super::settings::{ResourceTable, ScimSettings};
+use super::versions::version;
 use super::{ACCEPT, ask};
 use crate::connectors::http::Client;
 use crate::connectors::{ColumnSchema, ConnectionError, Finding, TableSchema};
@@ -20,7 +21,7 @@ pub async fn check(settings: ScimSettings) -> Result<Vec<Finding>, ConnectionErr
     };
     let mut findings = vec![finding(origin, Ok(describe(&client, &abilities)))];
     for table in &settings.tables {
-        let samples = samples(&client, &abilities, table).await.map(|samples| samples.words());
+        let samples = samples(&client, &abilities, table).await.map(|samples| samples.words() + samples.changes(table));
         findings.push(finding(format!("table {}", table.name), samples));
     }
     Ok(findings)
@@ -64,6 +65,8 @@ struct Samples {
     /// By column: whether a row has several values.
     several: Vec<bool>,
     total: Option<u64>,
+    /// Whether each resource has its version.
+    versioned: bool,
 }
 
 impl Samples {
@@ -75,14 +78,26 @@ impl Samples {
             count => format!("{count} resources{total} read to try"),
         }
     }
+
+    /// How what changed will be told, where that is not as usual.
+    fn changes(&self, table: &ResourceTable) -> &'static str {
+        match (&table.versions, self.rows.is_empty(), self.versioned) {
+            (None, ..) | (_, true, _) => "",
+            (Some(_), _, true) => "; changes are told by meta.version",
+            (Some(_), _, false) => {
+                "; without meta.version, so incremental runs become complete ones: leave out changes = \"version\""
+            }
+        }
+    }
 }
 
 async fn samples(client: &Client, abilities: &Abilities, table: &ResourceTable) -> Result<Samples, ConnectionError> {
     let mut shape = table.shape()?;
     let mut list = List::new(client, table, ask(abilities, table, SAMPLES));
-    let (mut rows, mut several) = (Vec::new(), vec![false; shape.columns().count()]);
+    let (mut rows, mut several, mut versioned) = (Vec::new(), vec![false; shape.columns().count()], true);
     list.page(&mut |resource| {
         if rows.len() < SAMPLES as usize {
+            versioned &= version(resource).is_some();
             let row = shape.row(resource).map_err(|why| ConnectionError::permanent(&table.name, why))?;
             several.iter_mut().enumerate().for_each(|(column, several)| *several |= row.has_several(column));
             rows.push(shape.cells(row));
@@ -90,5 +105,5 @@ async fn samples(client: &Client, abilities: &Abilities, table: &ResourceTable) 
         Ok(())
     })
     .await?;
-    Ok(Samples { rows, several, total: list.reading().total() })
+    Ok(Samples { rows, several, total: list.reading().total(), versioned })
 }

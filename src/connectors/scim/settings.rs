@@ -59,10 +59,17 @@ pub static TABLE: &[Setting] = &[
         help: "How pages are asked for; by cursor if the service says it can, by index if not.",
     },
     Setting {
+        name: "changes",
+        value: SettingValue::Choice(&["modified", "version"]),
+        required: false,
+        help: "How incremental runs tell what changed: by meta.lastModified (default), or by the meta.version (ETag) of \
+               every resource, which also tells what was deleted.",
+    },
+    Setting {
         name: "incremental",
         value: SettingValue::Bool,
         required: false,
-        help: "false: incremental runs can't tell what changed by meta.lastModified here. Default: true.",
+        help: "false: incremental runs can't tell what changed here, and read everything. Default: true.",
     },
 ];
 
@@ -90,9 +97,33 @@ pub struct ResourceTable {
     pub request_attributes: bool,
     /// By cursor or by index; `None`: as the service says.
     pub by_cursor: Option<bool>,
+    /// How versions are kept, where they tell what changed.
+    pub versions: Option<VersionColumns>,
     /// Columns that keys of entity types are made of.
     pub keys: Vec<String>,
     pairs: Vec<crate::connectors::PairColumn>,
+}
+
+/// The columns in which versions are kept: by these names.
+pub struct VersionColumns {
+    /// Of `id`.
+    pub id: String,
+    /// Of `meta.version`.
+    pub version: String,
+}
+
+impl VersionColumns {
+    /// Among these columns, to which they are added where they are not mapped.
+    fn among(columns: &mut Vec<String>) -> Self {
+        let [id, version] = ["id", "meta.version"].map(|name| {
+            let known = columns.iter().find(|column| column.eq_ignore_ascii_case(name)).cloned();
+            known.unwrap_or_else(|| {
+                columns.push(name.to_owned());
+                name.to_owned()
+            })
+        });
+        Self { id, version }
+    }
 }
 
 #[derive(Deserialize)]
@@ -109,6 +140,7 @@ struct RawTable {
     #[serde(default)]
     request_attributes: bool,
     paging: Option<String>,
+    changes: Option<String>,
     incremental: Option<bool>,
 }
 
@@ -151,6 +183,8 @@ impl ResourceTable {
             // Nothing is mapped yet: what every resource has.
             columns.push("id".to_owned());
         }
+        let by_version = raw.changes.as_deref() == Some("version");
+        let versions = by_version.then(|| VersionColumns::among(&mut columns));
         Ok(Self {
             name: table.name.clone(),
             resource,
@@ -158,6 +192,7 @@ impl ResourceTable {
             columns,
             request_attributes: raw.request_attributes,
             by_cursor: raw.paging.map(|paging| paging == "cursor"),
+            versions,
             keys: request.key_columns.get(&table.name).cloned().unwrap_or_default(),
             pairs: request.pair_columns.get(&table.name).cloned().unwrap_or_default(),
         })

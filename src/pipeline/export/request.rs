@@ -239,4 +239,58 @@ cardinality = "many_to_many"
         assert_eq!(request.pair_columns["clubs"], [pair]);
         assert!(!request.pair_columns.contains_key("cards"));
     }
+
+    #[test]
+    fn what_an_association_computes_its_reference_from_is_matched_as_well() {
+        let text = r#"
+name = "staff"
+[[connection]]
+name = "directory"
+kind = "ldap"
+servers = ["ldap://localhost"]
+[[connection.table]]
+name = "people"
+base = "ou=people,dc=example,dc=org"
+attributes = ["uid", "manager", "secretary", "ou"]
+[[connection.table]]
+name = "units"
+base = "ou=units,dc=example,dc=org"
+attributes = ["ou"]
+[[entity_type]]
+name = "person"
+source = "directory.people"
+[[entity_type.property]]
+name = "id"
+column = "uid"
+key = true
+[[entity_type.property]]
+name = "name"
+expression = "row.dn"
+unique = true
+[[entity_type]]
+name = "unit"
+source = "directory.units"
+[[entity_type.property]]
+name = "name"
+column = "dn"
+key = true
+[[association]]
+name = "manager"
+from = "person"
+to = "person"
+expression = "row.manager != '' ? row.manager : row.secretary"
+match = "name"
+cardinality = "many_to_one"
+[[association]]
+name = "unit"
+from = "person"
+to = "unit"
+expression = "'ou=' + row.ou + ',ou=units,dc=example,dc=org'"
+cardinality = "many_to_one"
+"#;
+        let requests = requests(&document::connector(text).unwrap(), &HashMap::new()).unwrap();
+        let matched = &requests[0].matched_columns;
+        assert_eq!(matched["people"], ["manager", "dn", "secretary", "ou"]);
+        assert_eq!(matched["units"], ["dn"]);
+    }
 }

@@ -344,3 +344,57 @@ fn attempted(expression: &str, samples: Option<&Samples>) -> Tried {
     });
     Tried::Rows(rows.collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::run::RunId;
+
+    #[test]
+    fn a_column_that_has_left_as_pairs_is_not_missed_among_the_samples() {
+        let text = r#"
+name = "campus"
+[[connection]]
+name = "feed"
+kind = "files"
+folder = "/srv/feed"
+[[connection.table]]
+name = "clubs"
+file = "clubs.csv"
+[[entity_type]]
+name = "club"
+source = "feed.clubs"
+[[entity_type.property]]
+name = "code"
+column = "code"
+key = true
+[[association]]
+name = "member"
+from = "club"
+to = "club"
+column = "members"
+separator = ";"
+cardinality = "many_to_many"
+[[association]]
+name = "parent"
+from = "club"
+to = "club"
+column = "parent"
+cardinality = "many_to_one"
+"#;
+        let definition = document::connector(text).unwrap();
+        let club = definition.entity_type("club").unwrap();
+        let samples = |columns: &[&str]| Samples {
+            columns: columns.iter().map(|column| (*column).to_owned()).collect(),
+            rows: vec![StringRecord::from(vec!["chess"; columns.len()])],
+            run: RunId(1),
+        };
+        let (views, faults) = properties(&definition, club, Some(&samples(&["code", "parent"])));
+        assert_eq!(faults, Vec::<String>::new());
+        assert_eq!(views[0].samples[0].after, "chess");
+        // One with a single value stays in the table: without it, nothing can be mapped.
+        let (views, faults) = properties(&definition, club, Some(&samples(&["code"])));
+        assert!(faults.len() == 1 && faults[0].contains("parent"), "{faults:?}");
+        assert!(views[0].samples.is_empty());
+    }
+}

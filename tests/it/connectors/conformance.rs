@@ -4,8 +4,9 @@
 mod counterparts;
 
 use crate::support::recorder::Recorder;
-use counterparts::{DatabaseFile, Directory, Feed, MariadbServer, PostgresServer};
+use counterparts::{DatabaseFile, Directory, Feed, JsonService, MariadbServer, PostgresServer, ScimService};
 use muster::connectors::{ConnectionError, ConnectionKind, ConnectionRequest, KINDS, kind};
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// A real source with the tables `people` and `nobody`, which has the same columns and no row.
@@ -46,16 +47,15 @@ const COUNTERPARTS: &[(&str, Start)] = &[
     ("PostgreSQL", PostgresServer::start),
     ("MariaDB", MariadbServer::start),
     ("SQLite", DatabaseFile::start),
+    ("SCIM", ScimService::start),
+    ("a JSON directory", JsonService::start),
 ];
-
-/// Kinds whose counterparts stand in tests of their own.
-const ELSEWHERE: &[&str] = &["scim", "rest"];
 
 #[test]
 fn every_kind_is_here() {
     let here: BTreeSet<&str> = COUNTERPARTS.iter().map(|(_, start)| start(&[]).kind()).collect();
-    let missing: Vec<&str> = KINDS.iter().map(|kind| kind.name()).filter(|name| !here.contains(name)).collect();
-    assert!(missing.iter().all(|name| ELSEWHERE.contains(name)), "without a counterpart: {missing:?}");
+    let kinds: BTreeSet<&str> = KINDS.iter().map(|kind| kind.name()).collect();
+    assert_eq!(here, kinds);
 }
 
 #[test]
@@ -148,7 +148,13 @@ fn the_same_source_gives_the_same_twice() {
     each(&crowd(300), |name, source, _| {
         let (first, second) = (export(source).unwrap(), export(source).unwrap());
         assert!(first.tables == second.tables, "{name}");
-        assert_eq!(first.cursors, second.cursors, "{name}");
+        // Where to read on from depends on how long the reading took.
+        let settled = |read: &Recorder| {
+            let mut cursors = read.cursors.clone();
+            cursors.values_mut().filter_map(Value::as_object_mut).for_each(|cursor| drop(cursor.remove("from")));
+            cursors
+        };
+        assert_eq!(settled(&first), settled(&second), "{name}");
     });
 }
 

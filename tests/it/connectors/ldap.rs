@@ -12,7 +12,8 @@ mod synchronization_faults;
 mod values;
 
 use crate::support::directory::{ADMIN, PASSWORD};
-use muster::connectors::{Changes, ConnectionError, ConnectionRequest, Extraction, PairColumn, SourceEnd, kind};
+use crate::support::recorder::Recorder;
+use muster::connectors::{ConnectionError, ConnectionRequest, PairColumn, kind};
 use muster::model::connection::ConnectionDefinition;
 use std::collections::BTreeMap;
 
@@ -123,103 +124,4 @@ impl Document {
         assert!(!format!("{error:?}").contains(PASSWORD), "{error:?}");
         error
     }
-}
-
-/// An extraction in memory.
-#[derive(Default)]
-pub struct Recorder {
-    /// By name: header and rows.
-    pub tables: BTreeMap<String, Recorded>,
-    current: String,
-    /// By table: where its source stood.
-    pub cursors: BTreeMap<String, serde_json::Value>,
-    /// By table: how its end is known.
-    pub ends: BTreeMap<String, String>,
-    /// Called with the number of rows so far.
-    pub on_row: Option<Box<dyn FnMut(usize)>>,
-}
-
-/// A table in memory.
-#[derive(Default, Debug, PartialEq)]
-pub struct Recorded {
-    /// Column names.
-    pub header: Vec<String>,
-    /// Cells as text.
-    pub rows: Vec<Vec<String>>,
-}
-
-impl Recorder {
-    /// The rows of a table.
-    pub fn rows(&self, table: &str) -> &[Vec<String>] {
-        &self.tables[table].rows
-    }
-
-    /// A column of a table.
-    pub fn column(&self, table: &str, column: &str) -> Vec<&str> {
-        let Recorded { header, rows } = &self.tables[table];
-        let place = header.iter().position(|name| name == column).unwrap_or_else(|| panic!("{column} in {header:?}"));
-        rows.iter().map(|row| row[place].as_str()).collect()
-    }
-}
-
-impl Extraction for Recorder {
-    fn begin(&mut self, table: &str, _source_file: &str, columns: &[String]) -> Result<(), ConnectionError> {
-        self.current = table.to_owned();
-        let before = self.tables.insert(table.to_owned(), Recorded { header: columns.to_vec(), rows: Vec::new() });
-        assert!(before.is_none(), "{table} begins twice");
-        Ok(())
-    }
-
-    fn row(&mut self, _line: Option<u64>, values: &mut dyn Iterator<Item = &[u8]>) -> Result<(), ConnectionError> {
-        let row: Vec<String> = values.map(text).collect();
-        let table = self.tables.get_mut(&self.current).unwrap();
-        assert_eq!(row.len(), table.header.len());
-        table.rows.push(row);
-        if let Some(on_row) = &mut self.on_row {
-            on_row(table.rows.len());
-        }
-        Ok(())
-    }
-
-    fn begin_changes(&mut self, table: &str, source_file: &str, changes: &Changes<'_>) -> Result<(), ConnectionError> {
-        self.begin(table, source_file, changes.columns)
-    }
-
-    fn change(
-        &mut self,
-        command: &str,
-        given: Option<&[&str]>,
-        line: Option<u64>,
-        values: &mut dyn Iterator<Item = &[u8]>,
-    ) -> Result<(), ConnectionError> {
-        let word = given.map_or_else(|| command.to_owned(), |given| format!("{command} {}", given.join(" ")));
-        let row: Vec<Vec<u8>> = std::iter::once(word.into_bytes()).chain(values.map(<[u8]>::to_vec)).collect();
-        self.row(line, &mut row.iter().map(Vec::as_slice))
-    }
-
-    fn cursor(&mut self, cursor: serde_json::Value) {
-        self.cursors.insert(self.current.clone(), cursor);
-    }
-
-    fn pair(
-        &mut self,
-        table: &str,
-        columns: [&str; 2],
-        _line: Option<u64>,
-        values: [&[u8]; 2],
-    ) -> Result<(), ConnectionError> {
-        let pairs = self.tables.entry(table.to_owned()).or_default();
-        pairs.header = columns.map(str::to_owned).to_vec();
-        pairs.rows.push(values.map(text).to_vec());
-        Ok(())
-    }
-
-    fn end(&mut self, end: SourceEnd) -> Result<(), ConnectionError> {
-        self.ends.insert(self.current.clone(), end.words);
-        Ok(())
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("an extraction is text")
 }

@@ -3,6 +3,7 @@
 mod broken;
 mod changes;
 mod reading;
+mod versions;
 
 use crate::support::recorder::Recorder;
 use crate::support::scim::TOKEN;
@@ -71,6 +72,12 @@ impl Document {
         self.table("name = \"groups\"\nresource = \"Groups\"\n", &["id", "displayName", "members.value"])
     }
 
+    /// The column that the key of a table's entity type is.
+    pub fn key(mut self, table: &str, column: &str) -> Self {
+        self.keys.insert(table.to_owned(), vec![column.to_owned()]);
+        self
+    }
+
     /// What the kind is asked with.
     pub fn request(&self) -> ConnectionRequest {
         ConnectionRequest {
@@ -96,6 +103,14 @@ impl Document {
     pub fn changes(&self, since: &BTreeMap<String, Value>) -> Result<Recorder, ChangesError> {
         let mut recorder = Recorder::default();
         kind("scim").unwrap().changes(&self.request(), since, &mut recorder)?;
+        Ok(recorder)
+    }
+
+    /// The same after what an export has read.
+    pub fn changes_after(&self, before: &Recorder) -> Result<Recorder, ChangesError> {
+        let mut recorder = Recorder::default();
+        recorder.known = before.tables.clone();
+        kind("scim").unwrap().changes(&self.request(), &before.cursors, &mut recorder)?;
         Ok(recorder)
     }
 

@@ -83,6 +83,7 @@ async fn each_role_may_do_what_the_table_says_and_no_more() {
             let place = format!("{role}: {} {}", route.method, route.path);
             if role < needed {
                 assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{place}");
+                assert!(answer.text().await.unwrap().contains("Not allowed"), "{place}: a page says so");
             } else {
                 assert_ne!(answer.status(), StatusCode::FORBIDDEN, "{place}");
                 assert!(!answer.status().is_server_error(), "{place}: {}", answer.status());
@@ -140,6 +141,39 @@ async fn a_name_with_a_nul_is_one_that_is_not_there() {
     for path in ["/users?search=%00", "/runs/1/changes?key=a%00", "/groups?search=%00"] {
         let answer = client.get(format!("{}{path}", site.address)).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_form_with_a_nul_is_refused_and_nobody_signs_in_with_one() {
+    let site = Site::start(Program::new());
+    let (client, csrf) = signed_in(&site, Role::Administrator).await;
+    let send = async |path: &str, form: &[(&str, &str)]| {
+        let request = client.post(format!("{}{path}", site.address)).header("sec-fetch-site", "same-origin");
+        request.form(form).send().await.unwrap()
+    };
+    for path in ["/accounts", "/tokens", "/connectors/hr/edit", "/runs/1/discard"] {
+        for (name, value) in [("name", "a\0b"), ("comment", "\0"), ("a\0b", "value")] {
+            let answer = send(path, &[("csrf", &csrf), (name, value)]).await;
+            assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{path} {name:?}");
+            let text = answer.text().await.unwrap();
+            assert!(text.contains("holds a NUL"), "{path} {name:?}: {text}");
+        }
+    }
+    // As it is, without escape.
+    let raw = client.post(format!("{}/accounts", site.address)).header("sec-fetch-site", "same-origin");
+    let raw = raw.header("content-type", "application/x-www-form-urlencoded").body(format!("csrf={csrf}&name=a\0b"));
+    assert_eq!(raw.send().await.unwrap().status(), StatusCode::BAD_REQUEST);
+
+    for (name, password, expected) in [
+        ("administrator\0", PASSWORD, StatusCode::BAD_REQUEST),
+        ("\0", "wrong", StatusCode::BAD_REQUEST),
+        // A password is never stored as it is, so any will do; this one is wrong.
+        ("administrator", "four quiet\0 green lamps", StatusCode::UNAUTHORIZED),
+        ("administrator", PASSWORD, StatusCode::SEE_OTHER),
+    ] {
+        let answer = send("/sign-in", &[("name", name), ("password", password), ("to", "/")]).await;
+        assert_eq!(answer.status(), expected, "{name:?}");
     }
 }
 

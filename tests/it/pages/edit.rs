@@ -1,7 +1,6 @@
 //! A connector's document, edited in a browser: errors beside their lines, a draft, Reload.
 
 use crate::support::browser::{Browser, Look};
-use crate::support::program::Program;
 use crate::support::site::Site;
 
 async fn write(browser: &Browser, from: &str, to: &str) {
@@ -11,20 +10,10 @@ async fn write(browser: &Browser, from: &str, to: &str) {
     browser.run(script, vec![from.into(), to.into()]).await;
 }
 
-async fn in_order(browser: &Browser, name: &str) {
-    for (width, look) in [(1440, Look::Light), (1440, Look::Dark), (320, Look::Light), (320, Look::Dark)] {
-        browser.look(width, look).await;
-        browser.is_in_order(name, width, look).await;
-    }
-    browser.look(1440, Look::Light).await;
-}
-
 #[tokio::test]
 async fn an_edit_is_checked_saved_as_a_draft_looked_at_and_reloaded() {
-    let program = Program::new();
-    program.apply_example("hr.toml");
-    let before = program.run(&["export", "hr"]).succeeded().stdout;
-    let site = Site::start(program);
+    let site = Site::of_example("hr.toml");
+    let before = site.program.run(&["export", "hr"]).succeeded().stdout;
     let browser = site.browse().await;
     browser.look(1440, Look::Light).await;
     browser.open("/connectors/hr").await;
@@ -38,7 +27,7 @@ async fn an_edit_is_checked_saved_as_a_draft_looked_at_and_reloaded() {
     browser.shows("3 things are wrong").await;
     browser.shows("volume_percentag = 10").await;
     browser.shows("did you mean \"volume_percentage\"?").await;
-    in_order(&browser, "edit-wrong").await;
+    browser.is_in_order_everywhere("edit-wrong").await;
     write(&browser, "represents = \"user\"", "represents = \"users\"").await;
     write(&browser, "volume_percentag = 10", "volume_percentage = 10").await;
     write(&browser, "name = \"hr\"", "name = \"other\"").await;
@@ -53,13 +42,13 @@ async fn an_edit_is_checked_saved_as_a_draft_looked_at_and_reloaded() {
     browser.click("Save as draft").await;
     browser.shows("Runs use version 1 until Reload").await;
     browser.shows("+display_name = \"Human resources\"").await;
-    in_order(&browser, "edit-draft").await;
+    browser.is_in_order_everywhere("edit-draft").await;
     assert_eq!(site.program.run(&["export", "hr"]).succeeded().stdout, before);
     browser.open("/connectors").await;
     browser.shows("draft waits").await;
     browser.open("/connectors/hr").await;
     browser.shows("stale: a draft waits").await;
-    in_order(&browser, "connector-stale").await;
+    browser.is_in_order_everywhere("connector-stale").await;
 
     // Reload makes it the next version.
     browser.click("Look at the draft").await;
@@ -90,9 +79,7 @@ async fn an_edit_is_checked_saved_as_a_draft_looked_at_and_reloaded() {
 
 #[tokio::test]
 async fn who_edits_at_the_same_time_loses_nothing() {
-    let program = Program::new();
-    program.apply_example("hr.toml");
-    let site = Site::start(program);
+    let site = Site::of_example("hr.toml");
     let browser = site.browse().await;
     browser.open("/connectors/hr/edit").await;
     write(&browser, "HR system", "Mine").await;

@@ -48,12 +48,14 @@ async fn files_are_sent_by_the_page_and_the_feed_is_started() {
     browser.click("Send files").await;
     browser.shows("feed.clubs: received clubs.csv").await;
     browser.click("Start the feed").await;
-    // The page of the run, which is soon over.
+    // The page of the run, which is soon over: what was said when it began stays.
     browser.shows("Completed").await;
+    browser.shows("applies the feed").await;
     browser.open("/connectors/campus/feeds").await;
     browser.shows("feed.people.csv").await;
     browser.click("Replay").await;
-    browser.shows("Run 2").await;
+    browser.shows("nothing has been written").await;
+    browser.shows("Run 2 has been started").await;
     browser.close().await;
 }
 

@@ -1,24 +1,13 @@
 //! The mapping of an entity type in a browser: values before and after, changes in place, an expression tried.
 
-use crate::support::browser::{Browser, Look};
-use crate::support::program::Program;
+use crate::support::browser::Look;
 use crate::support::site::Site;
-
-async fn in_order(browser: &Browser, name: &str) {
-    for (width, look) in [(1440, Look::Light), (1440, Look::Dark), (320, Look::Light), (320, Look::Dark)] {
-        browser.look(width, look).await;
-        browser.is_in_order(name, width, look).await;
-    }
-    browser.look(1440, Look::Light).await;
-}
 
 #[tokio::test]
 async fn a_mapping_is_seen_with_its_values_and_changed_in_place() {
-    let program = Program::new();
-    program.apply_example("hr.toml");
-    program.run(&["run", "hr", "--wait"]).exited(3);
-    let before = program.run(&["export", "hr"]).succeeded().stdout;
-    let site = Site::start(program);
+    let site = Site::of_example("hr.toml");
+    site.program.run(&["run", "hr", "--wait"]).exited(3);
+    let before = site.program.run(&["export", "hr"]).succeeded().stdout;
     let browser = site.browse().await;
     browser.look(1440, Look::Light).await;
     browser.open("/connectors/hr/edit").await;
@@ -28,7 +17,7 @@ async fn a_mapping_is_seen_with_its_values_and_changed_in_place() {
     for text in ["10/12/2019", "2019-12-10", "ALovelace", "alovelace"] {
         browser.shows(text).await;
     }
-    in_order(&browser, "mapping").await;
+    browser.is_in_order_everywhere("mapping").await;
 
     // An expression is tried on real rows; what is wrong with it is told by line and column.
     browser
@@ -36,7 +25,7 @@ async fn a_mapping_is_seen_with_its_values_and_changed_in_place() {
         .await;
     browser.click("Try").await;
     browser.shows("LOVELACE, Ada").await;
-    in_order(&browser, "mapping-tried").await;
+    browser.is_in_order_everywhere("mapping-tried").await;
     browser.run("document.getElementById('try-expression').value = 'uper(row.Surname)'", vec![]).await;
     browser.click("Try").await;
     browser.shows("line 1, column").await;
@@ -53,7 +42,7 @@ async fn a_mapping_is_seen_with_its_values_and_changed_in_place() {
     browser.click("Take out active").await;
     browser.shows("active is taken out, in the draft.").await;
     browser.shows("Columns that nothing reads").await;
-    in_order(&browser, "mapping-draft").await;
+    browser.is_in_order_everywhere("mapping-draft").await;
     browser.click("Add Active").await;
     browser.shows("active is added, in the draft.").await;
 
@@ -72,9 +61,7 @@ async fn a_mapping_is_seen_with_its_values_and_changed_in_place() {
 
 #[tokio::test]
 async fn without_an_extraction_the_page_says_so() {
-    let program = Program::new();
-    program.apply_example("hr.toml");
-    let site = Site::start(program);
+    let site = Site::of_example("hr.toml");
     let browser = site.browse().await;
     browser.open("/connectors/hr/mapping/hr_department").await;
     browser.shows("no values: nothing was exported yet").await;

@@ -1,16 +1,8 @@
 //! A new connector in a browser: from a file or a folder to a connector that runs.
 
-use crate::support::browser::{Browser, Look};
+use crate::support::browser::Look;
 use crate::support::program::Program;
 use crate::support::site::Site;
-
-async fn in_order(browser: &Browser, name: &str) {
-    for (width, look) in [(1440, Look::Light), (1440, Look::Dark), (320, Look::Light), (320, Look::Dark)] {
-        browser.look(width, look).await;
-        browser.is_in_order(name, width, look).await;
-    }
-    browser.look(1440, Look::Light).await;
-}
 
 fn people() -> String {
     let person = |i: usize| {
@@ -31,10 +23,10 @@ async fn a_folder_becomes_a_connector_that_runs() {
     browser.open("/connectors").await;
     browser.click("New connector").await;
     browser.shows("Choose a file, or drop it on this page").await;
-    in_order(&browser, "new-connector").await;
+    browser.is_in_order_everywhere("new-connector").await;
     browser.click("ldap …").await;
     browser.shows("servers").await;
-    in_order(&browser, "new-connector-ldap").await;
+    browser.is_in_order_everywhere("new-connector-ldap").await;
     browser.click("files …").await;
     browser.fill("name", "hr").await;
     browser.run("document.getElementById('c.folder').value = 'feed'", vec![]).await;
@@ -46,7 +38,7 @@ async fn a_folder_becomes_a_connector_that_runs() {
     browser.shows("all 60 values are dates as dd.MM.yyyy").await;
     browser.shows("unique and never empty in 60 rows").await;
     browser.shows("are in people.EmployeeId").await;
-    in_order(&browser, "new-connector-proposed").await;
+    browser.is_in_order_everywhere("new-connector-proposed").await;
     browser.click("Check only").await;
     browser.shows("Nothing is wrong with it. The connector is not made yet.").await;
     browser.click("Make the connector").await;

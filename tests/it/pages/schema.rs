@@ -1,6 +1,5 @@
 //! The schema of a source in a browser: asked for, kept without values, and what vanished is told where it matters.
 
-use crate::support::browser::{Browser, Look};
 use crate::support::program::Program;
 use crate::support::site::Site;
 use muster::model::{connector, source_schema};
@@ -28,14 +27,6 @@ name = "mail"
 expression = "lower(row.Email)"
 "#;
 
-async fn in_order(browser: &Browser, name: &str) {
-    for (width, look) in [(1440, Look::Light), (1440, Look::Dark), (320, Look::Light), (320, Look::Dark)] {
-        browser.look(width, look).await;
-        browser.is_in_order(name, width, look).await;
-    }
-    browser.look(1440, Look::Light).await;
-}
-
 #[tokio::test]
 async fn the_schema_is_kept_without_values_and_a_mapped_column_that_vanishes_is_a_warning() {
     let program = Program::new();
@@ -47,14 +38,14 @@ async fn the_schema_is_kept_without_values_and_a_mapped_column_that_vanishes_is_
     let browser = site.browse().await;
     browser.open("/connectors/works/schema").await;
     browser.shows("Nobody has asked for it yet.").await;
-    in_order(&browser, "schema-none").await;
+    browser.is_in_order_everywhere("schema-none").await;
 
     browser.click("Refresh schema").await;
     browser.shows("shown this once").await;
     for text in ["Ada@example.org", "B-17", "person.mail"] {
         browser.shows(text).await;
     }
-    in_order(&browser, "schema-refreshed").await;
+    browser.is_in_order_everywhere("schema-refreshed").await;
     // Looked at again there are no values: they are kept nowhere.
     browser.open("/connectors/works/schema").await;
     browser.shows("3 columns, refreshed just now by admin").await;
@@ -69,14 +60,14 @@ async fn the_schema_is_kept_without_values_and_a_mapped_column_that_vanishes_is_
     browser.click("Refresh schema").await;
     browser.shows("mapped, and gone").await;
     browser.shows("new").await;
-    in_order(&browser, "schema-vanished").await;
+    browser.is_in_order_everywhere("schema-vanished").await;
     browser.open("/connectors/works").await;
     browser.shows("What the mapping reads is not there any more").await;
     browser.shows("Column Email of feed.people is gone (person.mail reads it); is it E-Mail now?").await;
-    in_order(&browser, "connector-vanished").await;
+    browser.is_in_order_everywhere("connector-vanished").await;
     browser.open("/").await;
     browser.shows("Column Email of feed.people is gone").await;
-    in_order(&browser, "home-vanished").await;
+    browser.is_in_order_everywhere("home-vanished").await;
 
     // What can't be read is told; what was known stays.
     fs::remove_file(&feed).unwrap();

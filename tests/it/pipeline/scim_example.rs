@@ -151,6 +151,49 @@ fn incremental_runs_come_to_what_a_complete_one_would() {
 }
 
 #[test]
+fn incremental_runs_by_versions_come_to_what_a_complete_one_would_deletions_included() {
+    let company = Company::read_once(json!({}));
+    let Company { server, users, groups, .. } = &company;
+    let path = company.muster.folder.path().join("idp.toml");
+    let document = fs::read_to_string(&path).unwrap();
+    let by_version = |resource: &str| format!("resource = \"{resource}\"\nchanges = \"version\"");
+    let document = ["Users", "Groups"].iter().fold(document, |document, resource| {
+        document.replace(&format!("resource = \"{resource}\""), &by_version(resource))
+    });
+    assert_eq!(document.matches("changes = \"version\"").count(), 2, "{document}");
+    fs::write(&path, document).unwrap();
+    company.muster.run(&["apply", path.to_str().unwrap()]).succeeded();
+    // What was read before has no versions.
+    let run = company.incremental();
+    assert_eq!(run["mode"], "complete", "{run}");
+    let why = run["became_complete"].as_str().unwrap();
+    assert!(why.contains("no applied run has read it whole with the meta.version of every resource yet"), "{why}");
+
+    let run = company.incremental();
+    assert_eq!(run["mode"], "incremental", "{run}");
+    assert_figures(&run, "entity_types", "idp_user", &[]);
+    server.set("Users", &users[3], "name.familyName", json!("Married"));
+    let new = server.create("Users", &user(90, Some(&users[1])));
+    server.patch("Groups", &groups[1], json!({ "op": "add", "path": "members", "value": [{ "value": new }] }));
+    server.delete("Users", &users[30]);
+    let run = company.incremental();
+    assert_eq!(run["mode"], "incremental", "{run}");
+    let figures = [("read", 3), ("inserted", 1), ("updated", 1), ("deleted", 1), ("deleted_by_command", 1)];
+    assert_figures(&run, "entity_types", "idp_user", &figures);
+    assert_figures(&run, "associations", "member", &[("inserted", 1)]);
+
+    // From there on: what was changed is changed again, what was new goes.
+    server.set("Users", &users[3], "name.familyName", json!("Divorced"));
+    server.delete("Users", &new);
+    server.patch("Groups", &groups[1], json!({ "op": "remove", "path": format!("members[value eq \"{new}\"]") }));
+    let run = company.incremental();
+    assert_eq!(run["mode"], "incremental", "{run}");
+    let figures = [("read", 2), ("updated", 1), ("deleted", 1), ("deleted_by_command", 1)];
+    assert_figures(&run, "entity_types", "idp_user", &figures);
+    company.has_no_drift();
+}
+
+#[test]
 fn what_gives_less_than_everything_fails_and_changes_nothing() {
     let company = Company::read_once(json!({}));
     let list = |total: u64, resources: Value| {

@@ -147,6 +147,15 @@ impl Browser {
         assert!(messages.is_empty(), "{name}: the console says\n{}", messages.join("\n"));
     }
 
+    /// The same for the page that is open, wide and narrow, light and dark; in the end it is wide and light.
+    pub async fn is_in_order_everywhere(&self, name: &str) {
+        for (width, look) in [(1440, Look::Light), (1440, Look::Dark), (320, Look::Light), (320, Look::Dark)] {
+            self.look(width, look).await;
+            self.is_in_order(name, width, look).await;
+        }
+        self.look(1440, Look::Light).await;
+    }
+
     async fn picture(&self, name: &str, width: u32, look: Look) {
         let height = self.run("return document.documentElement.scrollHeight", vec![]).await.as_u64().unwrap();
         self.size(width, height.clamp(700, 6000)).await;

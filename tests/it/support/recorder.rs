@@ -1,6 +1,6 @@
 //! An extraction in memory.
 
-use muster::connectors::{Changes, ConnectionError, Extraction, SourceEnd};
+use muster::connectors::{Changes, ConnectionError, Extraction, KnownRecord, SourceEnd};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -13,6 +13,8 @@ pub struct Recorder {
     pub cursors: BTreeMap<String, Value>,
     /// By table: how its end is known.
     pub ends: BTreeMap<String, SourceEnd>,
+    /// By table: what the applied runs have read, for kinds that ask.
+    pub known: BTreeMap<String, Recorded>,
     /// Called with the number of rows of the current table so far.
     pub on_row: Option<Box<dyn FnMut(usize)>>,
     current: String,
@@ -101,12 +103,30 @@ impl Extraction for Recorder {
         Ok(())
     }
 
+    fn known(
+        &mut self,
+        table: &str,
+        identity: &str,
+        hear: &mut dyn FnMut(&KnownRecord<'_>) -> Result<(), ConnectionError>,
+    ) -> Result<bool, ConnectionError> {
+        let Some(Recorded { header, rows }) =
+            self.known.get(table).filter(|one| one.header.iter().any(|it| it == identity))
+        else {
+            return Ok(false);
+        };
+        for row in rows {
+            hear(&KnownRecord { columns: header, values: &csv::StringRecord::from(row.clone()) })?;
+        }
+        Ok(true)
+    }
+
     fn end(&mut self, end: SourceEnd) -> Result<(), ConnectionError> {
         self.ends.insert(self.current.clone(), end);
         Ok(())
     }
 }
 
-fn text(bytes: &[u8]) -> String {
+/// What stands in a cell.
+pub fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("an extraction is text")
 }

@@ -25,7 +25,14 @@ impl Site {
         Self::start_as(program, &["serve"])
     }
 
-    /// The same in another role.
+    /// With one of the example documents, applied as it stands; nothing has run.
+    pub fn of_example(name: &str) -> Self {
+        let program = Program::new();
+        program.apply_example(name);
+        Self::start(program)
+    }
+
+    /// Starts it in another role.
     pub fn start_as(program: Program, command: &[&str]) -> Self {
         super::provide_tls();
         let listen = format!("127.0.0.1:{}", free_port());

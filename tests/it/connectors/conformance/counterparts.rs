@@ -1,5 +1,7 @@
 //! A real source of every kind.
 
+mod services;
+
 use super::{Counterpart, Person};
 use crate::support::directory::{self, ADMIN};
 use crate::support::mariadb::{self, Mariadb};
@@ -9,13 +11,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use muster::connectors::ConnectionRequest;
 use muster::model::connection::ConnectionDefinition;
+pub use services::{JsonService, ScimService};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use tempfile::TempDir;
 
 /// After so many bytes a way to a server breaks: within the people, and after everything that comes before them.
-const BREAK: usize = 60_000;
+const BREAK: u64 = 60_000;
 
 /// A connection of a document, with its secret.
 pub fn request(document: &str, secret: Option<(&str, &str)>) -> ConnectionRequest {

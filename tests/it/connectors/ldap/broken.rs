@@ -1,11 +1,13 @@
 //! Directories that hang, break off or do not give everything: always an error, never a shorter table.
 
-use super::{Document, Recorder};
+use super::Document;
 use crate::support::directory::{Directory, Organization, PASSWORD, READER};
+use crate::support::recorder::Recorder;
+use crate::support::relay::Relay;
 use crate::support::responder::{Answer, Responder, end_of_page, end_without_control, entry, message, result};
 use muster::connectors::kind;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -34,7 +36,8 @@ fn a_server_that_stops_in_the_middle_ends_by_time_out() {
             sender.send(Instant::now()).unwrap();
         }
     };
-    let mut recorder = Recorder { on_row: Some(Box::new(on_row)), ..Recorder::default() };
+    let mut recorder = Recorder::default();
+    recorder.on_row = Some(Box::new(on_row));
     let document = Document::new(&[directory.url()]).people(&["uid"]).set("timeout_seconds", 1).set("page_size", 100);
     let error = kind("ldap").unwrap().export(&document.request(), &mut recorder).unwrap_err();
     directory.resume();
@@ -47,41 +50,15 @@ fn a_server_that_stops_in_the_middle_ends_by_time_out() {
     }
 }
 
-/// Passes bytes on to the directory; the answers only up to a limit.
-fn proxy(directory: &Directory, limit: usize) -> String {
-    let target = directory.port();
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        for client in listener.incoming().flatten() {
-            let server = TcpStream::connect(("127.0.0.1", target)).unwrap();
-            let (mut from_client, mut to_server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-            std::thread::spawn(move || std::io::copy(&mut from_client, &mut to_server));
-            let (mut from_server, mut to_client) = (server, client);
-            std::thread::spawn(move || {
-                let mut passed = 0;
-                let mut buffer = [0; 1000];
-                while passed < limit {
-                    let wanted = buffer.len().min(limit - passed);
-                    let Ok(read) = from_server.read(&mut buffer[..wanted]) else { break };
-                    if read == 0 || to_client.write_all(&buffer[..read]).is_err() {
-                        break;
-                    }
-                    passed += read;
-                }
-                let _ = to_client.shutdown(Shutdown::Both);
-                let _ = from_server.shutdown(Shutdown::Both);
-            });
-        }
-    });
-    format!("ldap://127.0.0.1:{port}")
-}
-
 #[test]
 fn a_connection_cut_anywhere_is_an_error() {
     let directory = Directory::builder().entries(&Organization { users: 300, groups: 0, staff: 0 }.ldif()).start();
-    let document = |limit| Document::new(&[proxy(&directory, limit)]).people(&["uid", "cn"]).set("page_size", 100);
-    assert_eq!(document(usize::MAX).export().unwrap().rows("people").len(), 300);
+    let document = |limit| {
+        let relay = Relay::breaking_after(limit, directory.port());
+        let url = format!("ldap://127.0.0.1:{}", relay.port);
+        Document::new(&[url]).people(&["uid", "cn"]).set("page_size", 100)
+    };
+    assert_eq!(document(u64::MAX).export().unwrap().rows("people").len(), 300);
     for limit in [5, 14, 100, 5_000, 9_999, 15_000, 20_000] {
         let error = document(limit).failure();
         assert!(error.transient && error.message.contains("connection"), "after {limit} bytes: {error}");

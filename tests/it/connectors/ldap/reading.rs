@@ -1,7 +1,8 @@
 //! Whole directories, page by page, encrypted or not.
 
-use super::{Document, Recorder};
+use super::Document;
 use crate::support::directory::{ADMIN, Directory, Organization, group_dn, make_certificate, user_dn};
+use crate::support::recorder::Recorder;
 use crate::support::responder::Responder;
 use muster::connectors::{Setting, kind};
 use muster::model::connection::ConnectionDefinition;
@@ -26,7 +27,7 @@ fn the_example_document_reads_a_company_to_its_end() {
     assert_eq!(export.column("people", "entryUUID").into_iter().collect::<BTreeSet<_>>().len(), 2000);
     assert!(export.column("people", "jpegPhoto").iter().all(|photo| photo.is_empty()));
 
-    assert!(export.ends["people"].ends_with(" pages with 2000 entries"), "{:?}", export.ends);
+    assert!(export.ends["people"].words.ends_with(" pages with 2000 entries"), "{:?}", export.ends);
 
     assert_eq!(export.tables["groups"].header, ["dn", "cn", "description"]);
     assert_eq!(export.rows("groups").len(), 60);

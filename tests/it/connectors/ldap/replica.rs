@@ -1,7 +1,8 @@
 //! What is kept of a directory by whoever applies its extractions one after the other: a whole one, then changes, as
 //! prepare and synchronize do with keys and pairs.
 
-use super::{Document, Recorder};
+use super::Document;
+use crate::support::recorder::{Recorder, text};
 use muster::connectors::{Changes, ChangesError, ConnectionError, Cursors, Extraction, KnownRecord, SourceEnd, kind};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -135,7 +136,7 @@ impl Extraction for Taker<'_> {
         values: &mut dyn Iterator<Item = &[u8]>,
     ) -> Result<(), ConnectionError> {
         assert!(given.is_none());
-        let mut row: Vec<String> = values.map(super::text).collect();
+        let mut row: Vec<String> = values.map(text).collect();
         let (table, last) = self.at.as_mut().unwrap();
         let copy = self.after.tables.get_mut(table).unwrap();
         assert!(row.drain(copy.header.len()..).all(|cell| cell.is_empty()), "pairs have a file of their own");
@@ -163,7 +164,7 @@ impl Extraction for Taker<'_> {
 
     fn pair(&mut self, _: &str, _: [&str; 2], _: Option<u64>, values: [&[u8]; 2]) -> Result<(), ConnectionError> {
         let (table, key) = self.at.as_ref().unwrap();
-        let [owner, value] = values.map(super::text);
+        let [owner, value] = values.map(text);
         let pairs = &mut self.after.tables.get_mut(table).unwrap().pairs;
         assert_eq!(owner, *key, "pairs follow their row");
         pairs.entry(owner).or_default().insert(value);

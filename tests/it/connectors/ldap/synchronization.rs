@@ -167,6 +167,27 @@ fn what_can_not_be_gone_on_from_is_read_whole_and_says_why() {
 }
 
 #[test]
+fn a_list_that_has_become_empty_is_for_a_complete_run_unless_it_was_short() {
+    for (users, is_short) in [(20, false), (19, true)] {
+        let organization = Organization { users, groups: 0, staff: 0 };
+        let directory = Directory::builder().entries(&organization.ldif()).start();
+        let document = people(&directory);
+        let mut replica = Replica::whole(&document);
+        let gone = |user| format!("dn: {}\nchangetype: delete\n\n", user_dn(user));
+        directory.modify(&(0..users).map(gone).collect::<String>());
+        if is_short {
+            let step = replica.follow(&document).unwrap();
+            assert_eq!(step.commands["people"].iter().filter(|(word, _)| word == "delete").count(), users);
+            assert!(replica.tables["people"].records.is_empty());
+        } else {
+            // A right that was taken away looks like this: a complete run has a guard for it.
+            assert!(expired(&mut replica, &document).contains("the table people shows no entry at all any more"));
+            assert_eq!(replica.tables["people"].records.len(), users);
+        }
+    }
+}
+
+#[test]
 fn two_entries_with_one_key_are_for_a_complete_run_to_settle() {
     let directory = Directory::builder().entries(&SMALL.ldif()).synchronized(1000).start();
     for mechanism in ["syncrepl", "timestamp"] {

@@ -124,3 +124,39 @@ fn a_record_that_is_listed_and_not_to_be_had_is_a_doubt_about_all() {
     let whole = service(|key| json(json!({ "guid": key })));
     assert_eq!(of(&whole, table).export().unwrap().column("people", "guid"), ["1", "2", "3"]);
 }
+
+#[test]
+fn a_record_without_its_key_is_a_doubt_where_keys_prove_the_end() {
+    let second = |key: Value| {
+        let records = json!([{ "guid": 1 }, { "guid": key }]);
+        WebResponder::start(move |count, _| json(if count == 0 { records.clone() } else { json!([]) }))
+    };
+    for paging in ["page", "offset"] {
+        let table = format!("path = \"/users\"\npaging = \"{paging}\"");
+        for key in [Value::Null, json!([])] {
+            let words =
+                ["a record has nothing at `guid`", "set `key`", "table `people`, page 1", "nothing of it is used"];
+            assert!(!of(&second(key), &table).fails_with(&words).transient);
+        }
+    }
+    // Where one answer is all, nothing depends on it: the record is a problem of its own later on.
+    let export = of(&second(Value::Null), "path = \"/users\"").export().unwrap();
+    assert_eq!(export.column("people", "guid"), ["1", ""]);
+    of(&second(Value::Null), "path = \"/users\"\ndetail = \"/users/{key}\"").fails_with(&["a record has no key"]);
+}
+
+#[test]
+fn an_answer_that_names_a_next_page_is_not_all_there_is() {
+    let service = |link: &'static str| {
+        let headers = [("Content-Type", "application/json"), ("Link", link)];
+        WebResponder::start(move |_, _| answer("200 OK", &headers, "[{ \"guid\": 1 }]"))
+    };
+    let table = "path = \"/users\"";
+    for link in ["</users?page=2>; rel=\"next\"", "</users>; rel=self, </users?page=2>; rel=\"last next\""] {
+        let error = of(&service(link), table).fails_with(&["there is a next page", "paging = \"link\""]);
+        assert!(!error.transient && error.message.contains("nothing of it is used"), "{error}");
+    }
+    for link in ["</users>; rel=\"self\"", "</users?page=0>; rel=prev", "</licence>; rel=license"] {
+        assert_eq!(of(&service(link), table).export().unwrap().rows("people").len(), 1, "{link}");
+    }
+}

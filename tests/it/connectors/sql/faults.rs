@@ -210,8 +210,7 @@ fn a_way_that_breaks_may_be_whole_later() {
         assert!(error.transient && error.message.contains("the connection broke"), "{}: {error:?}", source.name());
         let read: usize =
             error.message.split(" rows read").next().unwrap().rsplit(' ').next().unwrap().parse().unwrap();
-        // What had arrived when the connection was reset may be lost on its way.
-        assert!(read < 2000, "{}: {error}", source.name());
+        assert!((1000..2000).contains(&read), "{}: {error}", source.name());
     }
 }
 
