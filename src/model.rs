@@ -34,6 +34,7 @@ pub mod json;
 pub mod lease;
 pub mod notification;
 pub mod origin;
+pub mod outbox;
 pub mod overview;
 pub mod partition;
 pub mod person;

@@ -22,6 +22,7 @@ pub mod samples;
 pub mod source_columns;
 pub mod synchronize;
 pub mod upload;
+pub mod user_record;
 
 use crate::db::{Db, DbError};
 use crate::model::claim::{Claim, Enqueue, FinishError};

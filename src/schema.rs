@@ -70,6 +70,7 @@ diesel::table! {
         action -> Text,
         subject -> Text,
         detail -> Jsonb,
+        origin -> Nullable<Text>,
     }
 }
 
@@ -393,6 +394,7 @@ diesel::table! {
         entity_type_id -> Nullable<Int4>,
         association_id -> Nullable<Int4>,
         created_at -> Timestamptz,
+        transaction -> Int8,
     }
 }
 

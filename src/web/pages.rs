@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod appearance;
+pub mod audit;
 pub mod batch_files;
 pub mod changes;
 pub mod columns;

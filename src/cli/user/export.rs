@@ -1,11 +1,11 @@
 //! `muster user export`: everything that is held on a user.
 
-use super::record::{origins, records};
 use crate::cli::{Context, Exit, Session};
 use crate::model::as_of::AsOf;
 use crate::model::person;
 use crate::model::resource::{self, Neighbour, PastVersion, Resource};
 use crate::pipeline::provenance::{Origins, place};
+use crate::pipeline::user_record::{origins, records};
 use chrono::Utc;
 use diesel::QueryResult;
 use diesel::pg::PgConnection;

@@ -1,0 +1,2 @@
+drop index outbox_by_transaction;
+alter table outbox drop column transaction;
