@@ -56,6 +56,7 @@ pub mod session;
 pub mod settings;
 pub mod snapshot;
 pub mod source_schema;
+pub mod suppression;
 pub mod task;
 pub mod token;
 pub mod upload;

@@ -28,6 +28,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    anonymizations (id) {
+        id -> Int8,
+        person_id -> Int8,
+        anonymized_at -> Timestamptz,
+        anonymized_by -> Text,
+    }
+}
+
+diesel::table! {
     approvals (run_id) {
         run_id -> Int4,
         approved_by -> Text,
@@ -208,6 +217,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    erasures (run_id, seq) {
+        run_id -> Int4,
+        seq -> Int4,
+    }
+}
+
+diesel::table! {
     exclusions (id) {
         id -> Int8,
         run_id -> Int4,
@@ -250,6 +266,7 @@ diesel::table! {
         deleted_at -> Nullable<Timestamptz>,
         complete -> Bool,
         assembled_from -> Nullable<Array<Nullable<Int4>>>,
+        to_clean -> Bool,
     }
 }
 
@@ -386,7 +403,7 @@ diesel::table! {
 diesel::table! {
     outbox (id) {
         id -> Int8,
-        run_id -> Int4,
+        run_id -> Nullable<Int4>,
         kind -> Text,
         operation -> Text,
         person_id -> Nullable<Int8>,
@@ -620,6 +637,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    suppressions (digest) {
+        digest -> Bytea,
+        anonymization_id -> Int8,
+    }
+}
+
+diesel::table! {
     tasks (run_id, stage) {
         run_id -> Int4,
         stage -> Text,
@@ -661,6 +685,7 @@ diesel::table! {
 diesel::allow_tables_to_appear_in_same_query!(
     accounts,
     announcements,
+    anonymizations,
     approvals,
     arrivals,
     associations,
@@ -674,6 +699,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     deliveries,
     departures,
     entity_types,
+    erasures,
     exclusions,
     extraction_files,
     extractions,
@@ -705,6 +731,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     sign_in_failures,
     snapshots,
     source_schemas,
+    suppressions,
     tasks,
     tokens,
     uploads,

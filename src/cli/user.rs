@@ -1,5 +1,6 @@
 //! `muster user`: the persons, as JSON or as text.
 
+mod anonymize;
 mod export;
 mod list;
 mod show;
@@ -26,6 +27,8 @@ enum Command {
     Show(show::Args),
     /// Write everything that is held on a user, as JSON.
     Export(WhoArgs),
+    /// Take out everything that says who a user was; later runs pass it over. It can't be taken back.
+    Anonymize(anonymize::Args),
 }
 
 /// Which user.
@@ -41,6 +44,7 @@ pub(super) fn run(context: &Context, args: Args) -> anyhow::Result<Exit> {
         Command::List(args) => list::run(context, &session, args),
         Command::Show(args) => show::run(context, &session, args),
         Command::Export(args) => export::run(context, &session, &args.id),
+        Command::Anonymize(args) => anonymize::run(context, &session, &args),
     }
 }
 

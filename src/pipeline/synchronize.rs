@@ -24,7 +24,7 @@ use diesel::sql_types::Bool;
 use std::collections::BTreeMap;
 
 /// One connector synchronizes at a time: the advisory lock that says so, for the length of the transaction.
-const ONE_AT_A_TIME: i64 = 0x6d75_7374;
+pub(super) const ONE_AT_A_TIME: i64 = 0x6d75_7374;
 
 /// Applies the claimed run.
 pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), TaskError> {

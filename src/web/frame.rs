@@ -45,7 +45,7 @@ pub async fn frame(request: ServiceRequest, next: Next<BoxBody>) -> Result<Servi
         // What only reads leaves no trace that would need to say where it came from.
         None if !changes(&method) => next.call(request).await?.map_into_boxed_body(),
         None => {
-            let within = origin::of(&request);
+            let within = origin::of(request.request());
             origin::within(within, next.call(request)).await?.map_into_boxed_body()
         }
         Some(error) => request.error_response(error),

@@ -1,7 +1,7 @@
 //! Where a request comes from, known to whatever works for it: the audit log notes it.
 
 use crate::model::audit;
-use actix_web::dev::ServiceRequest;
+use actix_web::HttpRequest;
 use diesel::pg::PgConnection;
 use std::future::Future;
 
@@ -10,7 +10,7 @@ tokio::task_local! {
 }
 
 /// The address that a request comes from.
-pub fn of(request: &ServiceRequest) -> Option<String> {
+pub fn of(request: &HttpRequest) -> Option<String> {
     request.peer_addr().map(|address| address.ip().to_canonical().to_string())
 }
 

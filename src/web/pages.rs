@@ -1,6 +1,7 @@
 //! One page, one file, one template of the same name.
 
 pub mod accounts;
+pub mod anonymize;
 pub mod appearance;
 pub mod audit;
 pub mod batch_files;

@@ -16,6 +16,7 @@ mod kills;
 mod likely_causes;
 mod newcomers;
 mod nightly;
+mod privacy;
 mod proof;
 mod proposal;
 mod replay;

@@ -6,12 +6,14 @@ use super::{Listed, Paging};
 use crate::model::as_of::AsOf;
 use crate::model::outbox::{self, Place, UserChange};
 use crate::model::person::{self, Selection, StateFilter};
-use crate::model::{entity_type, profile_field, resource};
+use crate::model::{audit, entity_type, profile_field, resource};
 use crate::pipeline::provenance::place;
+use crate::pipeline::user_export;
 use crate::pipeline::user_record::{Record, origins, records};
-use crate::web::WebContext;
-use actix_web::HttpResponse;
+use crate::web::error::WebError;
+use crate::web::{WebContext, origin};
 use actix_web::web::{Data, Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
 use diesel::pg::PgConnection;
 use serde::{Deserialize, Serialize};
@@ -142,6 +144,32 @@ pub async fn show(context: Data<WebContext>, client: Client, id: Path<String>) -
         })
         .await?;
     Ok(HttpResponse::Ok().json(whole))
+}
+
+/// Everything that is held on one user, as `muster user export` writes it. The audit log says who asked.
+pub async fn export(
+    context: Data<WebContext>,
+    client: Client,
+    request: HttpRequest,
+    id: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    client.sees_users()?;
+    let store = context.work.store.clone();
+    let (who, from) = (client.who(), origin::of(&request));
+    let export = async move {
+        context
+            .ask(move |conn| {
+                let missing = || Problem::missing("user", &id);
+                let number = id.parse().map_err(|_| missing())?;
+                let person = person::find(conn, &AsOf::Now, number)?.ok_or_else(missing)?;
+                let everything = user_export::export(conn, &store, person, Utc::now())
+                    .map_err(|error| Problem::from(WebError::Internal(error.to_string())))?;
+                audit::record(conn, &who, "export", &format!("user {number}"), serde_json::json!({}))?;
+                Ok(everything)
+            })
+            .await
+    };
+    Ok(HttpResponse::Ok().json(origin::within(from, export).await?))
 }
 
 /// Users that came, changed or went, and groups that they joined or left, in the order in which it became visible.
