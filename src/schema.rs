@@ -91,6 +91,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    change_set_seals (run_id) {
+        run_id -> Int4,
+        others -> Uuid,
+    }
+}
+
+diesel::table! {
     changes (run_id, seq) {
         run_id -> Int4,
         seq -> Int4,
@@ -112,6 +119,7 @@ diesel::table! {
         before_to_key -> Nullable<Text>,
         before -> Nullable<Jsonb>,
         after -> Nullable<Jsonb>,
+        seal -> Nullable<Uuid>,
     }
 }
 
@@ -691,6 +699,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     associations,
     audit,
     blobs,
+    change_set_seals,
     changes,
     configurations,
     connectors,

@@ -24,7 +24,7 @@ const ANNOUNCEMENTS: TimeDelta = TimeDelta::days(90);
 /// Files that came in pieces and never became whole.
 const UNFINISHED_FILES: TimeDelta = TimeDelta::days(7);
 /// Persons who are anonymized by age in an hour.
-const AT_ONCE: i64 = 1000;
+const AT_ONCE: i64 = 200;
 /// Who does that.
 const RETENTION: &str = "retention";
 

@@ -83,10 +83,16 @@ pub fn of_text(key: &Key, text: &str) -> Digest {
     key.digest(PURPOSE, &[b"text", text.trim().to_lowercase().as_bytes()])
 }
 
-/// Whether a text says by itself whom it is about: a number or a few letters may stand for anything else as well.
+/// Whether a text says by itself whom it is about, as addresses and distinguished names do. A number may stand for
+/// anything, and letters alone may be the name of somebody else.
 pub fn is_telling(text: &str) -> bool {
     let text = text.trim();
-    text.chars().count() >= 5 && text.chars().any(char::is_alphabetic)
+    let is_made = |c: char| c.is_ascii_digit() || matches!(c, '@' | '=' | '_' | '\\');
+    let is_dotted = || {
+        let parts = text.split('.');
+        text.contains('.') && parts.clone().all(|part| part.ends_with(char::is_alphanumeric) && !part.contains(' '))
+    };
+    text.chars().count() >= 5 && text.chars().any(char::is_alphabetic) && (text.contains(is_made) || is_dotted())
 }
 
 #[cfg(test)]
@@ -101,6 +107,11 @@ mod tests {
         assert_ne!(text, of_text(&other, "ada@example.org"));
         assert_ne!(text, of_value(&one, "mail", "ada@example.org"));
         assert_ne!(of_key(&one, 1, 7), of_key(&one, 2, 7));
-        assert!(is_telling("ada.l@x") && !is_telling("1001001") && !is_telling("ada"));
+        for telling in ["ada@x", "ada.l", "cn=ada,dc=x", "alovelace2", "DOM\\ada"] {
+            assert!(is_telling(telling), "{telling}");
+        }
+        for open in ["1001001", "ada", "Smith", "Jean-Luc", "St. John", "smith.", "Dr. Wu"] {
+            assert!(!is_telling(open), "{open}");
+        }
     }
 }

@@ -182,7 +182,7 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
     seals.finish()?;
     progress.go_on()?;
     connection.transaction(|connection| {
-        freeze::publish(connection, &pending, claim)?;
+        freeze::publish(connection, &pending, claim, frozen.others)?;
         snapshot::record(connection, claim.run, plan.connector.id, left.as_ref())?;
         if suppressed > 0
             && let Some(extraction) = plan.run.extraction_id

@@ -71,11 +71,11 @@ mod tests {
 
     #[test]
     fn the_same_name_however_it_is_written_is_slowed_as_one() {
-        let throttle = Throttle { key: vec![7; 32] };
+        let throttle = Throttle { key: Key::of(&[7; 32]) };
         let address = Some(IpAddr::from([127, 0, 0, 1]));
         assert_eq!(throttle.who("Ada", address).name, throttle.who(" aDA ", None).name);
         assert_ne!(throttle.who("Ada", None).name, throttle.who("Bob", None).name);
-        assert_ne!(throttle.who("Ada", None).name, Throttle { key: vec![8; 32] }.who("Ada", None).name);
+        assert_ne!(throttle.who("Ada", None).name, Throttle { key: Key::of(&[8; 32]) }.who("Ada", None).name);
     }
 
     #[test]
@@ -83,7 +83,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("data/secret.key");
         let first = Throttle::open(&file).unwrap();
-        assert_eq!(first.key, Throttle::open(&file).unwrap().key);
+        assert_eq!(first.key.expose(), Throttle::open(&file).unwrap().key.expose());
         std::fs::write(&file, b"short").unwrap();
         assert!(Throttle::open(&file).is_err());
     }

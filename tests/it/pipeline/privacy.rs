@@ -5,13 +5,14 @@ use crate::support::program::Program;
 use crate::support::town::Town;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
+use muster::model::change;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
 /// What names Ada, in any case.
-const ADA: [&str; 6] = ["lovelace", "ada.l", "ada@example", "1001", "+44 20", "Countess"];
+const ADA: [&str; 6] = ["lovelace", "ada.l", "ada@example", "\"1001\"", "+44 20", "Countess"];
 
 /// All of the database as text.
 fn dump(muster: &Program) -> String {
@@ -57,10 +58,16 @@ fn traces(text: &str, names: &[&str]) -> Vec<String> {
 /// All that is left of somebody: in the database, in the store, and in what keys are told by.
 fn left_of(muster: &Program, names: &[&str]) -> Vec<String> {
     let mut left = traces(&dump(muster), names);
+    for table in ["resources", "resources_history", "changes", "problems", "holds", "exclusions"] {
+        let keys = names.iter().map(|name| format!("'{}'", name.trim_matches('"'))).collect::<Vec<_>>().join(", ");
+        let found = count(muster, &format!("{table} where key in ({keys})"));
+        left.extend((found > 0).then(|| format!("{found} keys in {table}")));
+    }
     let store = files(&muster.folder.path().join("store"));
     assert!(store.keys().any(|path| path.ends_with(".csv")), "there are extractions: {:?}", store.keys());
     for (path, content) in store {
-        let found = traces(&String::from_utf8_lossy(&content), names);
+        let names: Vec<&str> = names.iter().map(|name| name.trim_matches('"')).collect();
+        let found = traces(&String::from_utf8_lossy(&content), &names);
         left.extend(found.into_iter().map(|line| format!("{path}: {line}")));
     }
     left
@@ -129,7 +136,18 @@ fn nothing_is_left_of_who_was_anonymized_and_nobody_else_is_touched() {
     let left = left_of(muster, &ADA);
     assert!(left.is_empty(), "left of her:\n{}", left.join("\n"));
     assert_eq!(everybody_but(muster, ada), before, "nobody else is changed");
-    assert_eq!(digests(muster), sealed, "the seals of change sets hold");
+    assert_eq!(digests(muster), sealed, "the seals of change sets stay");
+    for id in 1..=3 {
+        let mut connection = muster.database.connect();
+        let run = muster::model::run::by_id(&mut connection, muster::model::run::RunId(id)).unwrap().unwrap();
+        assert_eq!(change::seal_holds(&mut connection, &run).unwrap(), Some(true), "run {id}: and hold");
+    }
+    diesel::sql_query("update changes set seal = gen_random_uuid() where run_id = 3 and seq = 1")
+        .execute(&mut muster.database.connect())
+        .unwrap();
+    let mut connection = muster.database.connect();
+    let run = muster::model::run::by_id(&mut connection, muster::model::run::RunId(3)).unwrap().unwrap();
+    assert_eq!(change::seal_holds(&mut connection, &run).unwrap(), Some(false), "a change that is another is seen");
     muster.run(&["user", "show", &ada.to_string()]).exited(4);
     muster.run(&["user", "anonymize", &ada.to_string(), "--yes"]).exited(4);
     // That it was done is in the log, without her.
