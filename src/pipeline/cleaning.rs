@@ -93,11 +93,11 @@ fn one(
     Ok(replaced)
 }
 
-/// The configuration that an extraction was read by, and the ids of its entity types.
-fn definition(
-    connection: &mut PgConnection,
-    extraction: &Extraction,
-) -> Result<Option<(ConnectorDefinition, BTreeMap<String, i32>)>, TaskError> {
+/// A configuration, and the ids of its entity types.
+type Definition = (ConnectorDefinition, BTreeMap<String, i32>);
+
+/// The configuration that an extraction was read by.
+fn definition(connection: &mut PgConnection, extraction: &Extraction) -> Result<Option<Definition>, TaskError> {
     let Some(run) = run::by_id(connection, extraction.run_id)? else { return Ok(None) };
     let text = configuration::version(connection, extraction.connector_id, run.configuration_version)?.document;
     let Ok(definition) = document::connector(&text) else { return Ok(None) };

@@ -77,6 +77,7 @@ impl FileCleaner {
             let columns = columns_of(&definition.associations);
             records.push((*ids.get(&one.name)?, Mapper::of_changes(one, &columns, file.columns()).ok()?.0));
         }
+        let own = file.source_table.strip_prefix(table).and_then(|rest| rest.strip_prefix('.'));
         for association in &definition.associations {
             let from_here = entity_type(&association.from).is_some_and(|one| one.source.0 == table);
             let to = || match association.match_property {
@@ -91,12 +92,10 @@ impl FileCleaner {
                     references.push((column(&association.from_column)?, ends(vec![&association.from])));
                     references.push((column(&association.to_column)?, to()));
                 }
-                (None, Some(column)) if from_here && file.is_pairs() => {
-                    if file.source_table.strip_prefix(table).and_then(|rest| rest.strip_prefix('.')) == Some(column) {
-                        references.push((1, to()));
-                    }
+                (None, Some(column)) if from_here && file.is_pairs() && own == Some(column.as_str()) => {
+                    references.push((1, to()));
                 }
-                (None, Some(column)) if from_here => {
+                (None, Some(column)) if from_here && !file.is_pairs() => {
                     references.extend(file.position(column).map(|position| (position, to())));
                 }
                 _ => {}

@@ -141,9 +141,8 @@ fn line(entry: AuditEntry, now: DateTime<Utc>) -> Line {
         changes.extend(names.into_iter().map(|name| (name.clone(), value(before, name), value(after, name))));
     }
     for (name, value) in entry.detail.as_object().into_iter().flatten() {
-        let is_shown =
-            !matches!(value, Value::Null) && !(matches!(name.as_str(), "before" | "after") && value.is_object());
-        if is_shown {
+        let is_said_above = matches!(name.as_str(), "before" | "after") && value.is_object();
+        if !is_said_above && !value.is_null() {
             facts.push((name.replace('_', " "), text(value)));
         }
     }
