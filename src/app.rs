@@ -60,6 +60,7 @@ impl App {
             database_url,
             store,
             data_dir: config.data_dir.clone(),
+            key_file: config.secret_key_file.clone(),
             program: config.program.clone(),
             enqueue: queue.enqueue(),
         };

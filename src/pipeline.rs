@@ -1,7 +1,9 @@
 //! What a run does: export, prepare, synchronize. [`run_task`] is the one entry.
 
+pub mod anonymizing;
 pub mod authority;
 pub mod causes;
+pub mod cleaning;
 pub mod consequences;
 pub mod difference;
 pub mod export;
@@ -23,6 +25,8 @@ pub mod samples;
 pub mod source_columns;
 pub mod synchronize;
 pub mod upload;
+pub mod user_export;
+pub mod user_record;
 
 use crate::db::{Db, DbError};
 use crate::model::claim::{Claim, Enqueue, FinishError};
@@ -42,6 +46,8 @@ pub struct Context {
     pub store: Store,
     /// Uploads and staging.
     pub data_dir: PathBuf,
+    /// The installation's key: what digests of suppressed persons are made with.
+    pub key_file: PathBuf,
     /// The program that exports run in.
     pub program: PathBuf,
     /// Wakes a worker for the next stage.

@@ -28,6 +28,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    anonymizations (id) {
+        id -> Int8,
+        person_id -> Int8,
+        anonymized_at -> Timestamptz,
+        anonymized_by -> Text,
+    }
+}
+
+diesel::table! {
     approvals (run_id) {
         run_id -> Int4,
         approved_by -> Text,
@@ -70,6 +79,7 @@ diesel::table! {
         action -> Text,
         subject -> Text,
         detail -> Jsonb,
+        origin -> Nullable<Text>,
     }
 }
 
@@ -77,6 +87,13 @@ diesel::table! {
     blobs (sha256) {
         sha256 -> Text,
         content -> Bytea,
+    }
+}
+
+diesel::table! {
+    change_set_seals (run_id) {
+        run_id -> Int4,
+        others -> Uuid,
     }
 }
 
@@ -102,6 +119,7 @@ diesel::table! {
         before_to_key -> Nullable<Text>,
         before -> Nullable<Jsonb>,
         after -> Nullable<Jsonb>,
+        seal -> Nullable<Uuid>,
     }
 }
 
@@ -234,6 +252,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    erasures (run_id, seq) {
+        run_id -> Int4,
+        seq -> Int4,
+    }
+}
+
+diesel::table! {
     exclusions (id) {
         id -> Int8,
         run_id -> Int4,
@@ -276,6 +301,7 @@ diesel::table! {
         deleted_at -> Nullable<Timestamptz>,
         complete -> Bool,
         assembled_from -> Nullable<Array<Nullable<Int4>>>,
+        to_clean -> Bool,
     }
 }
 
@@ -442,7 +468,7 @@ diesel::table! {
 diesel::table! {
     outbox (id) {
         id -> Int8,
-        run_id -> Int4,
+        run_id -> Nullable<Int4>,
         kind -> Text,
         operation -> Text,
         person_id -> Nullable<Int8>,
@@ -450,6 +476,7 @@ diesel::table! {
         entity_type_id -> Nullable<Int4>,
         association_id -> Nullable<Int4>,
         created_at -> Timestamptz,
+        transaction -> Int8,
     }
 }
 
@@ -675,6 +702,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    suppressions (digest) {
+        digest -> Bytea,
+        anonymization_id -> Int8,
+    }
+}
+
+diesel::table! {
     tasks (run_id, stage) {
         run_id -> Int4,
         stage -> Text,
@@ -716,11 +750,13 @@ diesel::table! {
 diesel::allow_tables_to_appear_in_same_query!(
     accounts,
     announcements,
+    anonymizations,
     approvals,
     arrivals,
     associations,
     audit,
     blobs,
+    change_set_seals,
     changes,
     configurations,
     connectors,
@@ -731,6 +767,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     departures,
     doubts,
     entity_types,
+    erasures,
     exclusions,
     extraction_files,
     extractions,
@@ -764,6 +801,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     sign_in_failures,
     snapshots,
     source_schemas,
+    suppressions,
     tasks,
     tokens,
     uploads,

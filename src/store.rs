@@ -167,6 +167,22 @@ impl Store {
         Ok(listed.common_prefixes.into_iter().map(String::from).collect())
     }
 
+    /// The objects below a folder, by their whole names.
+    pub fn objects(&self, below: &str) -> Result<Vec<String>, StoreError> {
+        let path = self.path(below)?;
+        let listed = self.run(below, async { self.objects.list(Some(&path)).try_collect::<Vec<_>>().await })?;
+        Ok(listed.into_iter().map(|object| object.location.into()).collect())
+    }
+
+    /// Deletes an object, if it is there.
+    pub fn delete(&self, path: &str) -> Result<(), StoreError> {
+        let at = self.path(path)?;
+        match self.run(path, async { self.objects.delete(&at).await }) {
+            Ok(()) | Err(StoreError::Missing { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Deletes everything under `prefix` (a whole folder), and what an interrupted writer may have left there.
     pub fn delete_prefix(&self, prefix: &str) -> Result<(), StoreError> {
         let path = self.path(prefix)?;

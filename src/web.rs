@@ -24,6 +24,7 @@ pub mod health;
 pub mod incoming;
 pub mod links;
 pub mod moment;
+pub mod origin;
 pub mod page;
 pub mod pages;
 pub mod paging;
@@ -64,8 +65,9 @@ impl WebContext {
         T: Send + 'static,
         F: FnOnce(&mut PgConnection) -> Result<T, WebError> + Send + 'static,
     {
-        let db = self.work.db.clone();
-        actix::block(move || work(&mut *db.get()?)).await.map_err(|_| WebError::Stopped)?
+        let (db, origin) = (self.work.db.clone(), origin::current());
+        let done = actix::block(move || origin::told(&mut *db.get()?, origin.as_deref(), work)).await;
+        done.map_err(|_| WebError::Stopped)?
     }
 
     /// Whether browsers reach us by HTTPS.

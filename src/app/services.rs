@@ -78,13 +78,7 @@ impl Services {
         self.spawn(announcing::announce_regularly(db.clone(), public_url, stop.clone()));
         self.spawn(rescue::sweep_regularly(db.clone(), enqueue.clone(), stop.clone()));
         self.spawn(proving::prove_regularly(app.context.clone(), stop.clone()));
-        self.spawn(cleanup::clean_regularly(
-            db.clone(),
-            app.context.store.clone(),
-            app.context.data_dir.clone(),
-            app.queue.clone(),
-            stop.clone(),
-        ));
+        self.spawn(cleanup::clean_regularly(app.context.clone(), app.queue.clone(), stop.clone()));
         Ok(())
     }
 

@@ -29,7 +29,7 @@ enum TokenCommand {
 struct CreateArgs {
     /// What it is called in lists and logs.
     name: String,
-    /// read, upload, run, decide or configure; several with commas between them. None includes another.
+    /// read, upload, run, decide, configure or users; several with commas between them. None includes another.
     #[arg(long = "scope", required = true, value_delimiter = ',', value_name = "SCOPE")]
     scopes: Vec<Scope>,
     /// Limit it to this connector.

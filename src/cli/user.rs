@@ -1,9 +1,9 @@
 //! `muster user`: the persons, as JSON or as text.
 
 mod block;
+mod anonymize;
 mod export;
 mod list;
-mod record;
 mod show;
 
 use super::{Context, Exit, Refusal, Session};
@@ -32,6 +32,8 @@ enum Command {
     Block(block::Args),
     /// Take blocks by hand back.
     Unblock(block::Args),
+    /// Take out everything that says who a user was; later runs pass it over. It can't be taken back.
+    Anonymize(anonymize::Args),
 }
 
 /// Which user.
@@ -49,6 +51,7 @@ pub(super) fn run(context: &Context, args: Args) -> anyhow::Result<Exit> {
         Command::Export(args) => export::run(context, &session, &args.id),
         Command::Block(args) => block::block(context, &session, &args),
         Command::Unblock(args) => block::unblock(context, &session, &args),
+        Command::Anonymize(args) => anonymize::run(context, &session, &args),
     }
 }
 

@@ -123,6 +123,8 @@ fn retention(root: &Section<'_, '_>) -> Retention {
     let retention = Retention {
         extractions_days: days("extractions_days", default.extractions_days),
         history_days: days("history_days", default.history_days),
+        audit_days: days("audit_days", default.audit_days),
+        leavers_days: days("leavers_days", default.leavers_days),
     };
     section.close();
     retention

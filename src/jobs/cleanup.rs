@@ -2,14 +2,16 @@
 
 use super::queue::Queue;
 use super::stop::Stop;
-use crate::db::{Db, DbConnection, DbError};
+use crate::db::{DbConnection, DbError};
 use crate::document;
 use crate::model::settings::{self, Retention};
-use crate::model::{announcement, delivery, extraction, hold, job_slot, partition, purge, upload};
+use crate::model::{announcement, audit, delivery, extraction, hold, job_slot, partition, purge, upload};
+use crate::pipeline::anonymizing::{self, AnonymizeError};
 use crate::pipeline::people::graces;
+use crate::pipeline::{Context, TaskError, cleaning};
 use crate::store::{Store, StoreError, forget_pieces, received_before};
 use chrono::{DateTime, Days, TimeDelta, Utc};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 const EVERY: Duration = Duration::from_secs(3600);
@@ -21,6 +23,10 @@ const LEFT_OUT: TimeDelta = TimeDelta::days(90);
 const ANNOUNCEMENTS: TimeDelta = TimeDelta::days(90);
 /// Files that came in pieces and never became whole, and whole ones that no feed knows.
 const UNFINISHED_FILES: TimeDelta = TimeDelta::days(7);
+/// Persons who are anonymized by age in an hour.
+const AT_ONCE: i64 = 200;
+/// Who does that.
+const RETENTION: &str = "retention";
 
 /// Why cleaning up stopped half-way; the next time goes on.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +43,12 @@ pub enum CleanupError {
     /// A file that never became whole could not be deleted.
     #[error("unfinished uploads: {0}")]
     Io(#[from] std::io::Error),
+    /// A person could not be anonymized.
+    #[error(transparent)]
+    Anonymizing(#[from] AnonymizeError),
+    /// An extraction could not be cleaned.
+    #[error(transparent)]
+    Cleaning(#[from] TaskError),
 }
 
 /// Makes sure that the tables which are divided by month can be written to, now and for the next months.
@@ -70,6 +82,31 @@ pub fn clean(conn: &mut DbConnection, store: &Store, now: DateTime<Utc>) -> Resu
             tracing::info!(partition, "dropped an old month");
         }
     }
+    if let Some(moment) = days_before(now, retention.audit_days) {
+        audit::purge(conn, moment)?;
+    }
+    Ok(())
+}
+
+/// Anonymizes persons who left long enough ago, and takes what is suppressed out of files.
+pub fn forget_persons(
+    conn: &mut DbConnection,
+    store: &Store,
+    key_file: &Path,
+    now: DateTime<Utc>,
+) -> Result<(), CleanupError> {
+    if let Some(moment) = days_before(now, retention(conn)?.leavers_days) {
+        for person in anonymizing::left_before(conn, moment, AT_ONCE)? {
+            match anonymizing::anonymize(conn, key_file, person, RETENTION, now) {
+                Ok(_) => {}
+                // The next time finds them again.
+                Err(AnonymizeError::AtWork { .. } | AnonymizeError::Applying) => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        anonymizing::forget_snapshots(conn, store)?;
+    }
+    cleaning::clean(conn, store, key_file, now)?;
     Ok(())
 }
 
@@ -96,9 +133,9 @@ pub fn forget_strays(conn: &mut DbConnection, data_dir: &Path, before: DateTime<
 }
 
 /// Cleans up every hour, beginning at once, until we stop.
-pub async fn clean_regularly(db: Db, store: Store, data_dir: PathBuf, queue: Queue, stop: Stop) {
+pub async fn clean_regularly(context: Context, queue: Queue, stop: Stop) {
     loop {
-        let (db, store, data_dir) = (db.clone(), store.clone(), data_dir.clone());
+        let Context { db, store, data_dir, key_file, .. } = context.clone();
         let cleaned = tokio::task::spawn_blocking(move || {
             let mut conn = db.get().map_err(DbError::from)?;
             let now = job_slot::clock(&mut conn)?;
@@ -106,6 +143,7 @@ pub async fn clean_regularly(db: Db, store: Store, data_dir: PathBuf, queue: Que
             graces::end(&mut conn, now)?;
             hold::end_due(&mut conn, now)?;
             clean(&mut conn, &store, now)?;
+            forget_persons(&mut conn, &store, &key_file, now)?;
             forget_pieces(&data_dir, (now - UNFINISHED_FILES).into())?;
             forget_strays(&mut conn, &data_dir, now - UNFINISHED_FILES)
         })
@@ -131,7 +169,7 @@ fn retention(conn: &mut DbConnection) -> Result<Retention, CleanupError> {
         Ok(definition) => Ok(definition.retention),
         Err(error) => {
             tracing::warn!(error = %error, "the settings can't be read any more; nothing is deleted by age");
-            Ok(Retention { extractions_days: 0, history_days: 0 })
+            Ok(Retention { extractions_days: 0, ..Retention::default() })
         }
     }
 }

@@ -146,16 +146,22 @@ pub fn change(
         if !stays && administrators == [id] {
             return Err(ChangeError::LastAdministrator);
         }
-        let name: Option<String> = diesel::update(accounts::table.find(id))
-            .set((accounts::role.eq(role.as_str()), accounts::active.eq(active)))
-            .returning(accounts::name)
-            .get_result(connection)
+        let before: Option<(String, String, bool)> = accounts::table
+            .find(id)
+            .select((accounts::name, accounts::role, accounts::active))
+            .for_update()
+            .first(connection)
             .optional()?;
-        let name = name.ok_or(ChangeError::NotFound)?;
+        let (name, role_before, was_active) = before.ok_or(ChangeError::NotFound)?;
+        diesel::update(accounts::table.find(id))
+            .set((accounts::role.eq(role.as_str()), accounts::active.eq(active)))
+            .execute(connection)?;
         if !active {
             super::session::end_all(connection, id)?;
         }
-        audit::record(connection, by, "change", &format!("account {name}"), json!({ "role": role, "active": active }))?;
+        let before = json!({ "role": role_before, "active": was_active });
+        let after = json!({ "role": role, "active": active });
+        audit::record_change(connection, by, "change", &format!("account {name}"), [before, after])?;
         Ok(())
     })
 }

@@ -1,6 +1,10 @@
 //! A change: one difference that a run proposes or has applied. What stands in `changes`, and the inserts of scopes that
 //! were loaded whole, read as one list.
 
+mod seal;
+
+pub use seal::{keep_others, seal_holds, seal_of};
+
 use super::guard::Operation;
 use super::run::Run;
 use diesel::pg::PgConnection;

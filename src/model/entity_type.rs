@@ -4,7 +4,7 @@ use super::connection::SourceTable;
 use super::guard::Thresholds;
 use super::property::PropertyDefinition;
 use super::{connector::ConnectorId, id::id};
-use crate::schema::entity_types;
+use crate::schema::{connectors, entity_types};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -220,6 +220,16 @@ pub fn ids(connection: &mut PgConnection, connector: ConnectorId) -> QueryResult
         .select((entity_types::name, entity_types::id))
         .load(connection)?;
     Ok(rows.into_iter().collect())
+}
+
+/// Ids of the entity types of a connector, by its name, that represent users; none if there is no such connector.
+pub fn of_users(connection: &mut PgConnection, connector: &str) -> QueryResult<Vec<i32>> {
+    let of_connector = connectors::table.filter(connectors::name.eq(connector)).select(connectors::id);
+    entity_types::table
+        .filter(entity_types::connector_id.eq_any(of_connector))
+        .filter(entity_types::represents.eq(Represents::Users.as_str()))
+        .select(entity_types::id)
+        .load(connection)
 }
 
 /// Makes the stored entity types those of the document: by name, with stable ids; those gone are retired.

@@ -1,9 +1,11 @@
 //! An extraction: the sealed CSV files that one export wrote, one per table.
 
+mod cleaning;
 mod lines;
 mod query;
 mod stored;
 
+pub use cleaning::{doubt, doubt_all, doubtful, is_clean, objects, replace, rests};
 pub use lines::LineMap;
 pub use query::{
     NewExtraction, applied_before, files, find, give_up, insert, last_applied, needed, newest, older_than, share,

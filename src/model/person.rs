@@ -6,12 +6,15 @@ mod listing;
 mod memberships;
 mod organizations;
 pub mod partition;
+mod selection;
 
 pub use history::{PastVersion, history, life};
 pub(super) use listing::ids_matching;
 pub use listing::{Filter, MOST_FOUND, Page, StateFilter, after_id, page};
+use listing::{bind_words, columns, matching};
 pub use memberships::{Membership, memberships};
 pub use organizations::{Organization, organizations};
+pub use selection::{Selection, select};
 
 use crate::model::as_of::AsOf;
 use crate::schema::persons;

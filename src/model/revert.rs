@@ -4,6 +4,7 @@
 use super::claim::Enqueue;
 use super::partition;
 use super::run::{self, Afterwards, Mode, NewRun, Run, RunId, StartError, Trigger};
+use crate::schema::erasures;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Integer, Nullable, Text};
@@ -80,6 +81,11 @@ pub fn check(conn: &mut PgConnection, run: &Run) -> Result<(), RevertError> {
         return Err(RevertError::Purged(run.id));
     }
     Ok(())
+}
+
+/// Changes of a run that were erased with anonymized persons: they can't be taken back any more.
+pub fn erased(conn: &mut PgConnection, run: RunId) -> QueryResult<i64> {
+    erasures::table.filter(erasures::run_id.eq(run.0)).count().get_result(conn)
 }
 
 /// The applied run by which a run is reverted now: a revert that was itself reverted no longer counts.

@@ -43,11 +43,15 @@ pub struct Retention {
     pub extractions_days: u32,
     /// Superseded versions of resources, links and persons.
     pub history_days: u32,
+    /// The audit log.
+    pub audit_days: u32,
+    /// Persons who left: they are anonymized so many days later.
+    pub leavers_days: u32,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { extractions_days: 90, history_days: 0 }
+        Self { extractions_days: 90, history_days: 0, audit_days: 0, leavers_days: 0 }
     }
 }
 

@@ -35,11 +35,13 @@ pub enum Scope {
     Decide,
     /// Applies connectors' documents.
     Configure,
+    /// Reads users, groups and who is in them.
+    Users,
 }
 
 impl Scope {
     /// All scopes, the least first.
-    pub const ALL: [Self; 5] = [Self::Read, Self::Upload, Self::Run, Self::Decide, Self::Configure];
+    pub const ALL: [Self; 6] = [Self::Read, Self::Upload, Self::Run, Self::Decide, Self::Configure, Self::Users];
 
     /// The word in SQL, pages, command line and API.
     pub fn as_str(self) -> &'static str {
@@ -49,6 +51,7 @@ impl Scope {
             Self::Run => "run",
             Self::Decide => "decide",
             Self::Configure => "configure",
+            Self::Users => "users",
         }
     }
 
@@ -60,6 +63,7 @@ impl Scope {
             Self::Run => "starts, cancels and retries runs",
             Self::Decide => "resumes, discards and reverts runs",
             Self::Configure => "applies connectors' documents",
+            Self::Users => "reads users, groups and who is in them, of all connectors",
         }
     }
 }
@@ -80,7 +84,7 @@ impl std::str::FromStr for Scope {
 
 /// A word that is no scope.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{0:?} is no scope; there are read, upload, run, decide and configure")]
+#[error("{0:?} is no scope; there are read, upload, run, decide, configure and users")]
 pub struct UnknownScope(String);
 
 /// A token as it is stored.
@@ -141,8 +145,11 @@ pub enum CreateError {
     #[error("{0:?} can't be a name: write 1 to 100 characters, without spaces at the ends")]
     Name(String),
     /// It could do nothing.
-    #[error("a token needs a scope: read, upload, run, decide or configure")]
+    #[error("a token needs a scope: read, upload, run, decide, configure or users")]
     NoScope,
+    /// It would read users, and those belong to no connector alone.
+    #[error("a user is fed by several connectors, so a token with the scope users can't be limited to one")]
+    LimitedUsers,
     /// It would be over before it began.
     #[error("a token can't expire before it is made; name a day to come")]
     Over,
@@ -168,6 +175,9 @@ pub fn create(
     }
     if new.scopes.is_empty() {
         return Err(CreateError::NoScope);
+    }
+    if new.connector.is_some() && new.scopes.contains(&Scope::Users) {
+        return Err(CreateError::LimitedUsers);
     }
     if new.expires_at.is_some_and(|at| at <= now) {
         return Err(CreateError::Over);

@@ -79,6 +79,13 @@ pub fn replace(connection: &mut PgConnection, upload: &Upload) -> QueryResult<Op
             .do_update()
             .set(received)
             .execute(connection)?;
+        let detail = serde_json::json!({ "table": upload.source_table.0, "file": upload.file_name,
+                                         "bytes": upload.bytes, "sha256": upload.sha256 });
+        let subject = match super::connector::by_id(connection, upload.connector_id)? {
+            Some(connector) => format!("connector {}", connector.name),
+            None => format!("connector {}", upload.connector_id),
+        };
+        super::audit::record(connection, &upload.uploaded_by, "upload", &subject, detail)?;
         Ok(replaced)
     })
 }

@@ -25,6 +25,7 @@ pub mod rows;
 pub mod scan;
 pub mod seals;
 pub mod snapshot;
+pub mod suppress;
 pub mod unique;
 pub mod withhold;
 
@@ -35,6 +36,7 @@ use super::progress::Progress;
 use crate::model::counters::EntityTypeCounters;
 use crate::model::entity_type::EntityTypeDefinition;
 use crate::model::extraction::ExtractionFile;
+use crate::model::suppression::Suppressions;
 use crate::store::Store;
 use change_set::ChangeSet;
 use commands::Commands;
@@ -42,6 +44,7 @@ use diesel::pg::PgConnection;
 use keys::{Entry, Keys, Slot, flag};
 use seals::Seals;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use withhold::Withholding;
 
 /// What every pass works with.
@@ -108,6 +111,8 @@ pub struct Scope<'a> {
     pub next_id: i64,
     /// Digests of unique values that records whose change is left out would hold: references to them are no problems.
     pub withheld_values: HashSet<u128>,
+    /// Persons who were anonymized, if there are any.
+    pub suppressions: Option<Arc<Suppressions>>,
 }
 
 impl Scope<'_> {

@@ -15,6 +15,7 @@ use super::difference::keys::flag;
 use super::difference::pairs;
 use super::difference::seals::Seals;
 use super::difference::snapshot::Kept;
+use super::difference::suppress;
 use super::difference::withhold::{self, Withholding};
 use super::difference::{Scope, Work, absent, links, marks, records, scan};
 use super::guards::{self, Evidence};
@@ -30,7 +31,9 @@ use crate::model::claim::{Claim, Ending, Prepared, finish, note_causes};
 use crate::model::counters::{Counters, PersonCounters};
 use crate::model::entity_type::Represents;
 use crate::model::guard::Breach;
-use crate::model::{partition, snapshot};
+use crate::model::suppression::{self, Suppressions};
+use crate::model::{extraction, partition, snapshot};
+use crate::secret::Key;
 use diesel::Connection;
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
@@ -38,6 +41,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use left::Left;
 use plan::Plan;
+use std::path::Path;
+use std::sync::Arc;
 
 /// Works out the change set of the claimed run.
 pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), TaskError> {
@@ -78,12 +83,17 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
         }
     };
 
+    let suppressions = suppressions(work.connection, &context.key_file)?;
+    for scope in &mut scopes {
+        scope.suppressions.clone_from(&suppressions);
+    }
     let known =
         plan.stored(work.connection, work.store, &mut scopes, &mut associations, &work.withholding, progress)?;
     for scope in &mut scopes {
         progress.begin(format!("Comparing {}", scope.definition.title()), scope.file.rows);
         scan::read(work.store, scope, &work.seals, progress)?;
         absent::find(scope);
+        suppress::mark(scope);
         work.withholding.keep(scope);
     }
     for association in &mut associations {
@@ -139,6 +149,7 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
         Ok::<_, TaskError>((consequences, saving.join().map_err(ended("snapshot"))?))
     })?;
     drop(scopes);
+    let suppressed: u64 = counters.entity_types.iter().map(|one| one.suppressed).sum();
 
     let mut breaches = evaluate(&plan, counters.clone(), frozen.new_rejects);
     withhold::write(&mut connection, &pending.schema, claim.run.0, &withheld, &over)?;
@@ -171,8 +182,14 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
     seals.finish()?;
     progress.go_on()?;
     connection.transaction(|connection| {
-        freeze::publish(connection, &pending, claim)?;
+        freeze::publish(connection, &pending, claim, frozen.others)?;
         snapshot::record(connection, claim.run, plan.connector.id, left.as_ref())?;
+        if suppressed > 0
+            && let Some(extraction) = plan.run.extraction_id
+        {
+            // What was passed over still stands in its files; the clean-up takes it out.
+            extraction::doubt(connection, extraction)?;
+        }
         finish(connection, claim, Ending::Prepared(Box::new(prepared)), &context.enqueue)?;
         Ok::<_, TaskError>(())
     })?;
@@ -182,6 +199,17 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
         let _ = connection.batch_execute(&format!("drop schema if exists {schema} cascade"));
     }
     Ok(())
+}
+
+/// Who is passed over; `None`: nobody was ever anonymized.
+pub(super) fn suppressions(
+    connection: &mut PgConnection,
+    key_file: &Path,
+) -> Result<Option<Arc<Suppressions>>, TaskError> {
+    if !suppression::any(connection)? {
+        return Ok(None);
+    }
+    Ok(Some(Arc::new(Suppressions::load(connection, Key::open(key_file)?)?)))
 }
 
 /// Maps what has to be looked at, in the order of the document; returns what becomes of persons that are new, and the

@@ -6,8 +6,10 @@
 
 use super::difference::rows::Rows;
 use super::difference::scan::key_digest;
+use super::difference::suppress;
 use super::difference::withhold::canonical;
-use super::mapping::Mapper;
+use super::mapping::{Mapper, Record};
+use super::prepare::suppressions;
 use super::progress::Progress;
 use super::{Context, TaskError};
 use crate::db;
@@ -18,6 +20,7 @@ use crate::model::entity_type::{self, EntityTypeDefinition};
 use crate::model::extraction::{self, ExtractionFile, ExtractionId};
 use crate::model::proof::{self, BUCKETS, Difference, DifferenceKind, EntityTypeProof, LISTED, Proof, Verdict};
 use crate::model::run::{self, Run, RunId};
+use crate::model::suppression::Suppressions;
 use crate::values::digest::Digest;
 use diesel::connection::SimpleConnection;
 use diesel::pg::{PgConnection, PgRowByRowLoadingMode};
@@ -25,6 +28,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Integer, Jsonb, Nullable, Text, Uuid as SqlUuid};
 use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Instant;
 use uuid::Uuid;
 
@@ -114,6 +118,7 @@ fn make(connection: &mut PgConnection, context: &Context, id: RunId, progress: &
     let definition = document::connector(&document)
         .map_err(|error| TaskError::failed(format!("connector {}", connector.name), error.to_string()))?;
     let ids = entity_type::ids(connection, connector.id)?;
+    let suppressions = suppressions(connection, &context.key_file)?;
     let mut proof = Proof { verdict: Verdict::Equal, ..Proof::default() };
     for entity_type in &definition.entity_types {
         let Some(id) = ids.get(&entity_type.name) else { continue };
@@ -121,7 +126,10 @@ fn make(connection: &mut PgConnection, context: &Context, id: RunId, progress: &
             .iter()
             .find(|file| file.source_table == entity_type.source.0)
             .ok_or_else(|| gone(&format!("the extraction of {}", entity_type.source)))?;
-        let side = Side::new(connection, &run, &definition, entity_type, id.0, file)?;
+        let side = Side {
+            suppressions: suppressions.clone(),
+            ..Side::new(connection, &run, &definition, entity_type, id.0, file)?
+        };
         side.compare(connection, context, progress, &mut proof)?;
     }
     if proof.entity_types.iter().any(|one| one.differing_buckets > 0) {
@@ -168,6 +176,8 @@ struct Side<'a> {
     protected: HashSet<u128>,
     /// Whether rows stand there more than once.
     repeated: bool,
+    /// Who is passed over.
+    suppressions: Option<Arc<Suppressions>>,
 }
 
 /// A stored record.
@@ -237,6 +247,7 @@ impl<'a> Side<'a> {
             mapper,
             protected: rejected.iter().map(|row| key_digest(&row.key)).collect(),
             repeated: counters.is_some_and(|one| one.duplicates_dropped > 0),
+            suppressions: None,
         })
     }
 
@@ -340,6 +351,14 @@ impl<'a> Side<'a> {
         Ok(())
     }
 
+    fn is_suppressed(&self, key: u128, record: &Record) -> bool {
+        self.suppressions.as_ref().is_some_and(|all| {
+            let users = self.definition.users.as_ref().filter(|users| !users.correlate.is_empty());
+            all.has_key(self.id, key)
+                || users.is_some_and(|users| suppress::is_known(all, Some(users), &record.to_map(&self.mapper)))
+        })
+    }
+
     /// The records that should be there: in scope, with a key, not rejected, each once.
     fn each_extracted(
         &self,
@@ -359,6 +378,9 @@ impl<'a> Side<'a> {
                 continue;
             }
             let Ok(record) = self.mapper.record(row.values) else { continue };
+            if self.is_suppressed(key, &record) {
+                continue;
+            }
             let raw = self.mapper.digest(row.values).0.max(1);
             each(key, &text, content(raw, &record.to_map(&self.mapper)));
         }

@@ -115,7 +115,7 @@ pub fn prepare(context: &Context, claim: &Claim, progress: &Progress) -> Result<
     drop(frozen.connections);
     progress.go_on()?;
     connection.transaction(|connection| {
-        freeze::publish(connection, &pending, claim)?;
+        freeze::publish(connection, &pending, claim, frozen.others)?;
         finish(connection, claim, Ending::Prepared(Box::new(prepared)), &context.enqueue)?;
         Ok(())
     })

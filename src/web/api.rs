@@ -11,13 +11,15 @@ pub mod decisions;
 pub mod feeds;
 pub mod files;
 pub mod gate;
+pub mod groups;
 pub mod limits;
 pub mod openapi;
 pub mod problem;
 pub mod problems;
 pub mod runs;
+pub mod users;
 
-use super::WebContext;
+use super::{WebContext, origin};
 use actix_web::web as actix;
 use diesel::pg::PgConnection;
 use problem::Problem;
@@ -102,8 +104,12 @@ impl WebContext {
         T: Send + 'static,
         F: FnOnce(&mut PgConnection) -> Result<T, Problem> + Send + 'static,
     {
-        let db = self.work.db.clone();
-        let done = actix::block(move || work(&mut *db.get().map_err(super::error::WebError::from)?)).await;
+        let (db, origin) = (self.work.db.clone(), origin::current());
+        let work = move || {
+            let mut conn = db.get().map_err(super::error::WebError::from)?;
+            origin::told(&mut conn, origin.as_deref(), work)
+        };
+        let done = actix::block(work).await;
         done.map_err(|_| Problem::from(super::error::WebError::Stopped))?
     }
 }

@@ -3,6 +3,7 @@
 use super::WebContext;
 use super::api::{self, problem::Problem};
 use super::error::WebError;
+use super::origin;
 use super::page::{self, ErrorPage};
 use super::visitor::{self, Theme, Visit};
 use actix_web::body::{BoxBody, MessageBody};
@@ -41,7 +42,12 @@ pub async fn frame(request: ServiceRequest, next: Next<BoxBody>) -> Result<Servi
     request.extensions_mut().insert(visit.clone());
 
     let mut response = match unreadable {
-        None => next.call(request).await?.map_into_boxed_body(),
+        // What only reads leaves no trace that would need to say where it came from.
+        None if !changes(&method) => next.call(request).await?.map_into_boxed_body(),
+        None => {
+            let within = origin::of(request.request());
+            origin::within(within, next.call(request)).await?.map_into_boxed_body()
+        }
         Some(error) => request.error_response(error),
     };
     if is_bare_error(&response) {

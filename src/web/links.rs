@@ -26,6 +26,8 @@ pub const TOKENS: &str = "/tokens";
 pub const ACCOUNTS: &str = "/accounts";
 /// Who is notified, and what became of it.
 pub const DELIVERIES: &str = "/deliveries";
+/// The audit log.
+pub const AUDIT: &str = "/audit";
 /// Keyboard and words.
 pub const HELP: &str = "/help";
 

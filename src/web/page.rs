@@ -37,6 +37,8 @@ pub enum Section {
     Deliveries,
     /// API tokens.
     Tokens,
+    /// The audit log.
+    Audit,
     /// Settings.
     Settings,
     /// None of them.
@@ -175,6 +177,7 @@ impl Layout {
             Section::Feeds => links::FEEDS,
             Section::Deliveries => links::DELIVERIES,
             Section::Tokens => links::TOKENS,
+            Section::Audit => links::AUDIT,
             Section::Settings => links::ACCOUNTS,
             Section::Resources(_) | Section::None => return false,
         };

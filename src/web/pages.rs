@@ -1,7 +1,9 @@
 //! One page, one file, one template of the same name.
 
 pub mod accounts;
+pub mod anonymize;
 pub mod appearance;
+pub mod audit;
 pub mod batch_files;
 pub mod block;
 pub mod changes;

@@ -3,7 +3,7 @@
 use super::admission::{Access, admit};
 use super::{api, assets, pages};
 use crate::model::account::Role::{Administrator, Operator, Viewer};
-use crate::model::token::Scope::{Configure, Decide, Read, Run, Upload};
+use crate::model::token::Scope::{Configure, Decide, Read, Run, Upload, Users};
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
@@ -93,6 +93,9 @@ pub fn table() -> Vec<Entry> {
         get( "/users",                                 Role(Viewer),        users::list),
         get( "/users/{id}",                            Role(Viewer),        user::show),
         get( "/users/{id}/compare",                    Role(Viewer),        compare::user),
+        post("/users/{id}/export",                     Role(Administrator), anonymize::export),
+        get( "/users/{id}/anonymize",                  Role(Administrator), anonymize::confirm),
+        post("/users/{id}/anonymize",                  Role(Administrator), anonymize::decide),
         get( "/users/{id}/photo",                      Role(Viewer),        photo::show),
         get( "/users/{id}/received",                   Role(Viewer),        received::show),
         get( "/users/{id}/why",                        Role(Viewer),        why::show),
@@ -124,6 +127,10 @@ pub fn table() -> Vec<Entry> {
         post("/deliveries/{delivery}/retry",           Role(Operator),      deliveries::retry),
         post("/deliveries/{delivery}/give-up",         Role(Operator),      deliveries::give_up),
 
+        get( "/audit",                                 Role(Viewer),        audit::list),
+        get( "/audit.csv",                             Role(Viewer),        audit::csv),
+        get( "/audit.json",                            Role(Viewer),        audit::json),
+
         get( "/help",                                  Role(Viewer),        help::show),
         post("/appearance",                            Everyone,            appearance::choose),
 
@@ -143,7 +150,7 @@ pub fn table() -> Vec<Entry> {
 /// Those for programs: below `/api/v1`, each with the scopes of which a token needs one.
 #[rustfmt::skip]
 fn api() -> Vec<Entry> {
-    use api::{changes, connectors, decisions, feeds, files, openapi, problems, runs};
+    use api::{changes, connectors, decisions, feeds, files, groups, openapi, problems, runs, users};
     vec![
         get(  "/api/openapi.json",                              Everyone,                openapi::show),
 
@@ -173,6 +180,14 @@ fn api() -> Vec<Entry> {
         post( "/api/v1/runs/{run}/cancel",                      Token(&[Run]),           decisions::cancel),
         post( "/api/v1/runs/{run}/retry",                       Token(&[Run]),           decisions::retry),
         post( "/api/v1/runs/{run}/revert",                      Token(&[Decide]),        decisions::revert),
+
+        get(  "/api/v1/users",                                  Token(&[Users]),         users::list),
+        get(  "/api/v1/user-changes",                           Token(&[Users]),         users::changes),
+        get(  "/api/v1/users/{user}",                           Token(&[Users]),         users::show),
+        get(  "/api/v1/users/{user}/export",                    Token(&[Users]),         users::export),
+        get(  "/api/v1/groups",                                 Token(&[Users]),         groups::list),
+        get(  "/api/v1/groups/{group}",                         Token(&[Users]),         groups::show),
+        get(  "/api/v1/groups/{group}/members",                 Token(&[Users]),         groups::members),
     ]
 }
 

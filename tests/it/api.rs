@@ -7,3 +7,4 @@ mod gate;
 mod openapi;
 mod runs;
 mod script;
+mod users;

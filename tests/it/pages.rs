@@ -1,6 +1,7 @@
 //! The pages, in a real browser and by plain requests.
 
 mod access;
+mod audit;
 mod decision;
 mod edit;
 mod every_page;
@@ -10,6 +11,7 @@ mod mapping;
 mod new_connector;
 mod notifications;
 mod people;
+mod privacy;
 mod resources;
 mod schema;
 mod sign_in;

@@ -20,6 +20,7 @@ mod moves;
 mod newcomers;
 mod nightly;
 mod order_of_sources;
+mod privacy;
 mod proof;
 mod proposal;
 mod replay;

@@ -1,8 +1,8 @@
 //! `muster user list`.
 
-use super::record::{Record, origins, records};
 use crate::cli::{Context, Exit, Session};
 use crate::model::person::{self, Filter, StateFilter, name_of};
+use crate::pipeline::user_record::{Record, origins, records};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 

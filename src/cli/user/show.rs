@@ -1,8 +1,8 @@
 //! `muster user show`.
 
-use super::record::{From, Record, origins, records};
 use crate::cli::{Context, Exit, Session};
 use crate::model::person::name_of;
+use crate::pipeline::user_record::{From, Record, origins, records};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::fmt;

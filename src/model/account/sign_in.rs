@@ -114,7 +114,15 @@ pub fn to_sign_in(connection: &mut PgConnection, name: &str) -> QueryResult<Opti
 
 /// Notes that somebody signed in.
 pub fn signed_in(connection: &mut PgConnection, id: AccountId, now: DateTime<Utc>) -> QueryResult<()> {
-    diesel::update(accounts::table.find(id)).set(accounts::last_sign_in_at.eq(now)).execute(connection).map(drop)
+    let name: Option<String> = diesel::update(accounts::table.find(id))
+        .set(accounts::last_sign_in_at.eq(now))
+        .returning(accounts::name)
+        .get_result(connection)
+        .optional()?;
+    match name {
+        Some(name) => audit::record(connection, &name, "sign-in", &format!("account {name}"), json!({})),
+        None => Ok(()),
+    }
 }
 
 /// 256 random bits as text for addresses and cookies.

@@ -195,6 +195,12 @@ fn insert(conn: &mut PgConnection, new: &NewRun<'_>) -> Result<RunId, StartError
     let by = new.started_by.or(new.job).unwrap_or(new.trigger.as_str());
     let of = new.replays.map(|run| format!(" of run {run}")).unwrap_or_default();
     let first = stages.first().copied().unwrap_or(super::Stage::Export);
+    if let Some(who) = new.started_by {
+        let detail = serde_json::json!({ "connector": connector.name, "mode": mode, "task": new.task, "dry_run": dry_run,
+                                         "trigger": new.trigger, "replays": new.replays,
+                                         "reverts": new.reverts.map(|(run, _)| run) });
+        super::super::audit::record(conn, who, "start", &format!("run {run}"), detail)?;
+    }
     run_log::append(conn, run, first, Level::Info, "started-run", &format!("{mode} {kind}{of} started by {by}"))?;
     if let Some(why) = became_complete {
         run_log::became_complete(conn, run, why)?;

@@ -1,6 +1,7 @@
 //! The change set in the making: changes and problems stream into the pending schema, and a digest grows with them.
 
 use crate::db::copy::CopyIn;
+use crate::model::change::seal_of;
 use crate::model::guard::Operation;
 use crate::model::problem::Problem;
 use crate::pipeline::TaskError;
@@ -9,7 +10,6 @@ use crate::schema::{changes, problems};
 use crate::values::digest::Digest;
 use chrono::NaiveDate;
 use diesel::pg::PgConnection;
-use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, HashSet};
 
 /// A change of one resource, about to be frozen.
@@ -65,6 +65,8 @@ pub struct ChangeSet<'a> {
     change_seq: i32,
     marked: bool,
     problem_seq: i32,
+    /// Of rows of pending tables.
+    others: Digest,
     digest: Digest,
     counts: BTreeMap<String, u64>,
     /// Identities of what the last applied run had rejected already, per scope.
@@ -85,6 +87,7 @@ impl<'a> ChangeSet<'a> {
             change_seq: 0,
             marked: false,
             problem_seq: 0,
+            others: Digest::ZERO,
             digest: Digest::ZERO,
             counts: BTreeMap::new(),
             known_rejects,
@@ -95,7 +98,7 @@ impl<'a> ChangeSet<'a> {
     /// Freezes a change of a resource.
     pub fn resource(&mut self, change: &ResourceChange<'_>) -> Result<(), TaskError> {
         let Some(operation) = change.operation else { return Ok(()) };
-        self.note(&[
+        let seal = self.seal(&[
             b"resource",
             &change.entity_type.to_be_bytes(),
             operation.as_str().as_bytes(),
@@ -106,7 +109,7 @@ impl<'a> ChangeSet<'a> {
         ]);
         let (run, seq, today) = (self.run, self.next_change(), self.today);
         open(&mut self.changes, self.pending, changes::table)?
-            .row(20)?
+            .row(21)?
             .int4(run)
             .int4(seq)
             .date(today)
@@ -126,7 +129,8 @@ impl<'a> ChangeSet<'a> {
             .null()
             .null()
             .jsonb_or_null(change.before)
-            .jsonb_or_null(change.after);
+            .jsonb_or_null(change.after)
+            .uuid_or_null(Some(seal));
         Ok(())
     }
 
@@ -134,7 +138,7 @@ impl<'a> ChangeSet<'a> {
     /// at the end, set-wise, as that of its `to` end is.
     pub fn link(&mut self, change: &LinkChange, owner: &str) -> Result<(), TaskError> {
         let Some(operation) = change.operation else { return Ok(()) };
-        self.note(&[
+        let seal = self.seal(&[
             b"link",
             &change.association.to_be_bytes(),
             operation.as_str().as_bytes(),
@@ -144,7 +148,7 @@ impl<'a> ChangeSet<'a> {
         ]);
         let (run, seq, today) = (self.run, self.next_change(), self.today);
         open(&mut self.changes, self.pending, changes::table)?
-            .row(20)?
+            .row(21)?
             .int4(run)
             .int4(seq)
             .date(today)
@@ -164,13 +168,22 @@ impl<'a> ChangeSet<'a> {
             .null()
             .null()
             .null()
-            .null();
+            .null()
+            .uuid_or_null(Some(seal));
         Ok(())
     }
 
     /// Takes a row of a pending table into the digest: there it stands already.
     pub fn note(&mut self, parts: &[&[u8]]) {
-        self.digest += Digest::of_fields(1, parts.iter().copied());
+        let digest = Digest(self.seal(parts));
+        self.others += digest;
+    }
+
+    /// Takes a change into the digest of all; its own goes with its row.
+    fn seal(&mut self, parts: &[&[u8]]) -> u128 {
+        let digest = Digest::of_fields(1, parts.iter().copied());
+        self.digest += digest;
+        digest.0
     }
 
     /// Digests to write on a stored record whose values stay as they are.
@@ -229,11 +242,9 @@ impl<'a> ChangeSet<'a> {
         for copy in [self.changes.take(), self.problems.take(), self.marks.take()].into_iter().flatten() {
             connections.push(copy.finish()?);
         }
-        let mut sha = Sha256::new();
-        sha.update(b"muster change set 1");
-        sha.update(self.digest.0.to_be_bytes());
-        let digest = sha.finalize().iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"));
-        Ok(Frozen { problems: self.counts, new_rejects: self.new_rejects, digest, marked: self.marked, connections })
+        let (digest, others) = (seal_of(self.digest.0), self.others.0);
+        let (problems, new_rejects, marked) = (self.counts, self.new_rejects, self.marked);
+        Ok(Frozen { problems, new_rejects, digest, others, marked, connections })
     }
 
     /// Makes the changes so far visible to questions.
@@ -258,6 +269,8 @@ pub struct Frozen {
     pub new_rejects: BTreeMap<String, u64>,
     /// `sha256:…`.
     pub digest: String,
+    /// The sum of the digests of what stands in pending tables.
+    pub others: u128,
     /// Whether digests are to be written on records whose values stay.
     pub marked: bool,
     /// The connections that were in use, for what remains to be done in the schema.

@@ -46,6 +46,8 @@ pub mod flag {
     pub const COMMANDED: u32 = 1 << 17;
     /// A pair of this owner was read in a run that is not over the whole truth.
     pub const PAIRED: u32 = 1 << 18;
+    /// Of a person who was anonymized: passed over. `REJECTED` and `WITHHELD` as well: it will not be there.
+    pub const SUPPRESSED: u32 = 1 << 19;
 }
 
 /// One key.

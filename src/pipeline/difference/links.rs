@@ -172,6 +172,9 @@ fn resolve_pairs(
         let value = row.values.get(to).unwrap_or_default().trim();
         let Some(slot) = scopes[owners].find(owner) else { continue };
         let entry = scopes[owners].keys.get(slot);
+        if is_ownerless(entry) && entry.has(flag::SUPPRESSED) {
+            continue;
+        }
         if is_ownerless(entry) && entry.has(flag::WITHHELD) {
             resolver.association.counters.withheld += 1;
         } else if is_ownerless(entry) {

@@ -9,11 +9,13 @@ use super::commands::Commands;
 use super::keys::{Slot, flag};
 use super::rows::{Row, Rows, source_line};
 use super::scan::key_digest;
+use super::suppress;
 use super::unique::Claims;
 use super::{Scope, Work};
 use crate::db::copy::CopyIn;
 use crate::model::guard::Operation;
 use crate::model::problem::{Problem, ProblemCode};
+use crate::model::suppression::Suppressions;
 use crate::pipeline::TaskError;
 use crate::pipeline::index::{Entry, rows_version};
 use crate::pipeline::mapping::{Record, RowProblem};
@@ -59,6 +61,7 @@ pub fn map(work: &mut Work<'_>, scope: &mut Scope<'_>, correlator: Option<&mut C
         let read = Read { line, digest: scope.mapper.digest(row.values).0.max(1) };
         match examine(scope, &row, commands.as_ref()) {
             Verdict::OutOfScope => scope.counters.out_of_scope += 1,
+            Verdict::Suppressed => scope.counters.suppressed += 1,
             Verdict::Rejected { slot, key, problems } => reject(work, scope, &read, slot, key, problems)?,
             Verdict::Accepted { slot, key, record, given } => {
                 writer.batch.push(Accepted { slot, key, line, record, given });
@@ -92,6 +95,7 @@ struct Read {
 
 enum Verdict {
     OutOfScope,
+    Suppressed,
     Rejected { slot: Option<Slot>, key: Option<String>, problems: Vec<RowProblem> },
     Accepted { slot: Slot, key: String, record: Record, given: Option<Vec<bool>> },
 }
@@ -103,6 +107,9 @@ fn examine(scope: &Scope<'_>, row: &Row<'_>, commands: Option<&Commands>) -> Ver
         Ok(Some(text)) => (scope.keys.find(key_digest(text)), Some(text.clone().into_owned())),
         _ => (None, None),
     };
+    if slot.is_some_and(|slot| scope.keys.get(slot).has(flag::SUPPRESSED)) {
+        return Verdict::Suppressed;
+    }
     let rejected = |problems| Verdict::Rejected { slot, key: key_text.clone(), problems };
     if let (Some(change), Some(commands)) = (row.change.filter(|change| change.is_refused), commands) {
         return rejected(vec![commands.refusal(change.cell)]);
@@ -218,6 +225,10 @@ impl Writer<'_, '_> {
         blobs::store(work.connection, batch.iter().flat_map(|accepted| &accepted.record.blobs))?;
         let (mut new, known): (Vec<_>, Vec<_>) =
             batch.into_iter().partition(|accepted| scope.keys.get(accepted.slot).has(flag::NEW));
+        if let Some(suppressions) = scope.suppressions.clone() {
+            // Before anybody looks for their persons: who is passed over makes none.
+            new.retain(|accepted| !is_suppressed(scope, &suppressions, accepted));
+        }
         if work.withholding.is_about(scope.id) {
             new.retain(|accepted| !left_out::insert(work, scope, accepted));
         }
@@ -427,6 +438,17 @@ fn doubt(
     };
     work.changes.problem(&problem, identity(&scope.definition.name, accepted.key.as_bytes()))?;
     Ok((None, false))
+}
+
+/// Passes over a user who was anonymized under another key: known by a value that persons are correlated by.
+fn is_suppressed(scope: &mut Scope<'_>, suppressions: &Suppressions, accepted: &Accepted) -> bool {
+    let users = scope.definition.users.as_ref().filter(|users| !users.correlate.is_empty());
+    let known = users
+        .is_some_and(|users| suppress::is_known(suppressions, Some(users), &accepted.record.to_map(&scope.mapper)));
+    if known {
+        suppress::pass_over(scope, accepted.slot);
+    }
+    known
 }
 
 fn json(map: &Map<String, Value>) -> Vec<u8> {

@@ -1,5 +1,6 @@
 //! The fenced end of a preparation: what it built becomes what everybody reads.
 
+use crate::model::change;
 use crate::model::claim::Claim;
 use crate::pipeline::TaskError;
 use crate::pipeline::pending::Pending;
@@ -74,7 +75,7 @@ pub fn look_up_keys(
            select c.run_id, c.seq, c.created_on, c.entity_type_id, c.association_id, c.operation, c.resource_id,
                   c.from_id, c.to_id, c.before_to_id, c.person_id, c.new_person, c.line, c.digest, c.links_digest,
                   coalesce(nullif(c.key, ''), f.key, '') as key, coalesce(t.key, c.to_key) as to_key,
-                  coalesce(b.key, c.before_to_key) as before_to_key, c.before, c.after
+                  coalesce(b.key, c.before_to_key) as before_to_key, c.before, c.after, c.seal
              from {schema}.changes c
              left join {schema}.end_keys f on c.key = '' and f.id = c.from_id
              left join {schema}.end_keys t on c.association_id is not null and t.id = c.to_id
@@ -105,9 +106,10 @@ fn ends(connection: &mut PgConnection, schema: &str) -> QueryResult<Vec<Ends>> {
 
 /// Moves changes, with the keys that were gathered, and problems to the tables that everybody reads. A run that is
 /// prepared anew replaces what an earlier claim had published.
-pub fn publish(connection: &mut PgConnection, pending: &Pending, claim: &Claim) -> Result<(), TaskError> {
+pub fn publish(connection: &mut PgConnection, pending: &Pending, claim: &Claim, others: u128) -> Result<(), TaskError> {
     let (schema, run) = (&pending.schema, claim.run);
     moving::publish(connection, schema, run.0)?;
+    change::keep_others(connection, run.0, others)?;
     connection.batch_execute(&format!(
         "delete from changes where run_id = {run};
          delete from problems where run_id = {run};

@@ -36,7 +36,7 @@ impl Left<'_> {
             .iter()
             .map(|counts| counts.inserted + counts.updated + counts.deleted + counts.deleted_by_command)
             .chain(counters.associations.iter().map(|counts| counts.inserted + counts.updated + counts.deleted));
-        if counters.withheld() > 0 || counters.entity_types.iter().any(|counts| counts.suppressed > 0) {
+        if counters.withheld() > 0 {
             return None;
         }
         let run = &self.plan.run;

@@ -141,6 +141,7 @@ impl Plan {
                 pairs_in_rows: true,
                 next_id: 0,
                 withheld_values: HashSet::new(),
+                suppressions: None,
             });
         }
         Ok(scopes)

@@ -46,7 +46,8 @@ fn list(connection: &mut PgConnection, schema: &str, reverted: &Run, scopes: &Sc
         "create unlogged table {schema}.original as
            select entity_type_id, association_id, operation, resource_id, from_id, to_id, before_to_id, person_id, key,
                   before, after
-             from changes where run_id = {run} and created_on = '{day}';"
+             from changes c where run_id = {run} and created_on = '{day}'
+              and not exists (select from erasures e where e.run_id = c.run_id and e.seq = c.seq);"
     );
     for scope in scopes.entity_types.iter().filter(|scope| scope.whole) {
         let id = scope.id;

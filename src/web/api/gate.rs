@@ -38,6 +38,18 @@ impl Client {
         self.0.connector.as_deref()
     }
 
+    /// Whether it may see users: they belong to no connector alone, so a token that is limited to one sees none.
+    pub fn sees_users(&self) -> Result<(), Problem> {
+        match self.limited_to() {
+            None => Ok(()),
+            Some(name) => Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "limited",
+                format_args!("this token is limited to the connector {name}, and users belong to no connector alone"),
+            )),
+        }
+    }
+
     /// A connector that it may see.
     pub fn connector(&self, conn: &mut PgConnection, name: &str) -> Result<Connector, Problem> {
         let found = if self.reaches(name) { connector::by_name(conn, name)? } else { None };

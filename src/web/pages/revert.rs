@@ -24,6 +24,8 @@ struct RevertPage {
     connector: Connector,
     total: u64,
     refusal: Option<String>,
+    /// Changes that were erased.
+    erased: Option<String>,
 }
 
 /// What else it does, and how far it goes.
@@ -50,7 +52,9 @@ pub async fn confirm(context: Data<WebContext>, visitor: Visitor, id: Path<i32>)
             };
             let layout =
                 layout.titled(Section::Runs, format!("Revert run {id}?")).under(links::run(id), format!("Run {id}"));
-            Ok(RevertPage { layout, total: total(&run), run, connector, refusal })
+            let erased = revert::erased(conn, id)?.unsigned_abs();
+            let erased = (erased > 0).then(|| words::counted(erased, "change", "changes"));
+            Ok(RevertPage { layout, total: total(&run), run, connector, refusal, erased })
         })
         .await
 }

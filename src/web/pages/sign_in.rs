@@ -1,6 +1,6 @@
 //! Sign in, sign out.
 
-use crate::model::{account, session};
+use crate::model::{account, audit, session};
 use crate::web::error::WebError;
 use crate::web::page::{Layout, Section, html, html_with};
 use crate::web::password::Hashing;
@@ -97,8 +97,13 @@ pub async fn sign_in(
 
 /// Ends the session, here and in the database.
 pub async fn sign_out(context: Data<WebContext>, visitor: Visitor) -> Result<HttpResponse, WebError> {
-    let digest = visitor.session.digest.clone();
-    context.db(move |conn| Ok(session::end(conn, &digest)?)).await?;
+    let (digest, name) = (visitor.session.digest.clone(), visitor.account().name.clone());
+    context
+        .db(move |conn| {
+            session::end(conn, &digest)?;
+            Ok(audit::record(conn, &name, "sign-out", &format!("account {name}"), serde_json::json!({}))?)
+        })
+        .await?;
     let mut response = see_other(&links::sign_in(None));
     let mut cookie = Cookie::new(cookie_name(context.is_https()), "");
     cookie.set_path("/");

@@ -37,6 +37,7 @@ const VERSIONS: usize = 50;
 #[template(path = "pages/user.html")]
 struct UserPage {
     layout: Layout,
+    id: i64,
     initials: String,
     photo: Option<String>,
     badges: Vec<Badge>,
@@ -117,6 +118,7 @@ pub async fn show(context: Data<WebContext>, visitor: Visitor, id: Path<String>)
             let said = origins.said(conn, &resources)?;
             let name = person.name();
             Ok(UserPage {
+                id: person.id,
                 initials: standing::initials(&name),
                 photo,
                 badges: standing::badges_of(&person, moment.or(layout.now)),

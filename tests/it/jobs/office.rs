@@ -45,6 +45,7 @@ impl Office {
             database_url: database.url().to_owned(),
             store: Store::at(&StoreLocation::folder(&folder.path().join("store"))).unwrap(),
             data_dir: folder.path().to_owned(),
+            key_file: folder.path().join("secret.key"),
             program: env!("CARGO_BIN_EXE_muster").into(),
             enqueue: queue.enqueue(),
         };

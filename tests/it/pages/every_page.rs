@@ -83,6 +83,7 @@ async fn every_page_is_in_order() {
         ("deliveries", "/deliveries"),
         ("deliveries-none", "/deliveries?state=given_up"),
         ("accounts", "/accounts"),
+        ("audit", "/audit"),
         ("help", "/help"),
     ];
     for (name, path) in pages {

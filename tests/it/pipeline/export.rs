@@ -45,6 +45,7 @@ impl Workshop {
             database_url: database.url().to_owned(),
             store: Store::at(&StoreLocation::folder(&folder.path().join("store"))).unwrap(),
             data_dir: folder.path().to_owned(),
+            key_file: folder.path().join("secret.key"),
             program: PathBuf::from(env!("CARGO_BIN_EXE_muster")),
             enqueue: Arc::new(|_, _, _| Ok(())),
         };

@@ -12,6 +12,7 @@ use crate::pipeline::difference::keys::{Keys, Slot, flag};
 use crate::pipeline::difference::pairs::Association;
 use crate::pipeline::difference::records::identity;
 use crate::pipeline::difference::scan::key_digest;
+use crate::pipeline::difference::suppress;
 use crate::pipeline::difference::withhold::{self, WithheldLinks};
 use crate::pipeline::difference::{Scope, Work};
 use diesel::prelude::*;
@@ -104,6 +105,9 @@ impl<'r, 'a> Resolver<'r, 'a> {
         place: &Place<'_>,
     ) -> Result<(), TaskError> {
         let Some(target) = self.target(scopes, value) else {
+            if self.is_suppressed(scopes, value) {
+                return Ok(());
+            }
             if self.is_withheld(scopes, value) {
                 self.association.counters.withheld += 1;
                 scopes[self.association.from].keys.get_mut(slot).set(self.association.open());
@@ -185,6 +189,18 @@ impl<'r, 'a> Resolver<'r, 'a> {
                     scope.keys.find(digest).is_some_and(|slot| scope.keys.get(slot).has(flag::NEW | flag::WITHHELD))
                 }
             }
+        })
+    }
+
+    /// Whether the value refers to somebody who was anonymized: then there is no link, and nothing to say about it.
+    pub(super) fn is_suppressed(&self, scopes: &[Scope<'_>], value: &str) -> bool {
+        self.association.to.iter().any(|&end| {
+            let scope = &scopes[end];
+            let key = match &self.association.definition.match_property {
+                Some(_) => None,
+                None => scope.mapper.key_property().reference(value).ok().flatten(),
+            };
+            suppress::is_target(scope, key.map(|key| key_digest(&key)), value)
         })
     }
 

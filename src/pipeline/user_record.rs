@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 
 /// A user.
 #[derive(Debug, Serialize)]
-pub(super) struct Record {
+pub struct Record {
     /// Its id.
     pub id: i64,
     /// `current` or `past`.
@@ -33,7 +33,7 @@ pub(super) struct Record {
 /// Where a value is from.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub(super) enum From {
+pub enum From {
     /// A connector.
     Source(Origin),
     /// An account set it.
@@ -45,7 +45,7 @@ pub(super) enum From {
 
 /// One reason why a user can't sign in.
 #[derive(Debug, Serialize)]
-pub(super) struct BlockRecord {
+pub struct BlockRecord {
     connector: Option<String>,
     run: Option<i32>,
     account: Option<String>,
@@ -54,7 +54,7 @@ pub(super) struct BlockRecord {
 }
 
 /// The names of everything that values can be from.
-pub(super) fn origins(conn: &mut PgConnection) -> QueryResult<Origins> {
+pub fn origins(conn: &mut PgConnection) -> QueryResult<Origins> {
     let mut origins = Origins::load(conn)?;
     let connectors = connector::list(conn)?.into_iter().map(|connector| connector.id.0);
     origins.learn_connectors(conn, connectors)?;
@@ -62,7 +62,7 @@ pub(super) fn origins(conn: &mut PgConnection) -> QueryResult<Origins> {
 }
 
 /// These persons of that moment as records: a handful of statements for all of them.
-pub(super) fn records(
+pub fn records(
     conn: &mut PgConnection,
     at: &AsOf,
     persons: Vec<Person>,

@@ -1,0 +1,2 @@
+drop table change_set_seals;
+alter table changes drop column seal;
