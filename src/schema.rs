@@ -374,6 +374,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    local_edits (person_id, field) {
+        person_id -> Int8,
+        field -> Text,
+        edited_by -> Text,
+        edited_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     local_memberships (group_id, person_id) {
         group_id -> Int8,
         person_id -> Int8,
@@ -385,7 +394,7 @@ diesel::table! {
 diesel::table! {
     outbox (id) {
         id -> Int8,
-        run_id -> Int4,
+        run_id -> Nullable<Int4>,
         kind -> Text,
         operation -> Text,
         person_id -> Nullable<Int8>,
@@ -393,6 +402,22 @@ diesel::table! {
         entity_type_id -> Nullable<Int4>,
         association_id -> Nullable<Int4>,
         created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    overrides (id) {
+        id -> Int8,
+        person_id -> Int8,
+        field -> Text,
+        value -> Jsonb,
+        beneath -> Nullable<Jsonb>,
+        reason -> Text,
+        made_by -> Text,
+        made_at -> Timestamptz,
+        due_at -> Nullable<Timestamptz>,
+        ended_at -> Nullable<Timestamptz>,
+        ended_by -> Nullable<Text>,
     }
 }
 
@@ -432,6 +457,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    photo_renditions (sha256, edge) {
+        sha256 -> Text,
+        edge -> Int4,
+        content -> Nullable<Bytea>,
+    }
+}
+
+diesel::table! {
     problems (run_id, seq) {
         run_id -> Int4,
         seq -> Int4,
@@ -460,6 +493,9 @@ diesel::table! {
         editable_by -> Text,
         position -> Int4,
         declared_by -> Text,
+        choices -> Array<Nullable<Text>>,
+        multivalued -> Bool,
+        hidden -> Bool,
     }
 }
 
@@ -685,10 +721,13 @@ diesel::allow_tables_to_appear_in_same_query!(
     leases,
     links,
     links_history,
+    local_edits,
     local_memberships,
     outbox,
+    overrides,
     persons,
     persons_history,
+    photo_renditions,
     problems,
     profile_fields,
     resources,
