@@ -269,6 +269,10 @@ diesel::table! {
         profile_type -> Nullable<Text>,
         past_profile_type -> Nullable<Text>,
         run_id -> Nullable<Int4>,
+        description -> Text,
+        rule -> Nullable<Text>,
+        rule_after -> Nullable<Int8>,
+        valid_from -> Nullable<Timestamptz>,
     }
 }
 
@@ -281,9 +285,11 @@ diesel::table! {
         profile_type -> Nullable<Text>,
         past_profile_type -> Nullable<Text>,
         run_id -> Nullable<Int4>,
-        ended_by_run_id -> Int4,
+        ended_by_run_id -> Nullable<Int4>,
         valid_from -> Timestamptz,
         valid_to -> Timestamptz,
+        description -> Text,
+        rule -> Nullable<Text>,
     }
 }
 
@@ -388,6 +394,28 @@ diesel::table! {
         person_id -> Int8,
         added_by -> Text,
         added_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    local_memberships_history (group_id, person_id, valid_to) {
+        group_id -> Int8,
+        person_id -> Int8,
+        added_by -> Text,
+        added_at -> Timestamptz,
+        removed_by -> Text,
+        valid_to -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    local_nesting (parent_id, child_id, added_at) {
+        parent_id -> Int8,
+        child_id -> Int8,
+        added_by -> Text,
+        added_at -> Timestamptz,
+        removed_by -> Nullable<Text>,
+        removed_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -525,6 +553,14 @@ diesel::table! {
         valid_to -> Timestamptz,
         key -> Text,
         attributes -> Jsonb,
+    }
+}
+
+diesel::table! {
+    rule_failures (group_id, person_id) {
+        group_id -> Int8,
+        person_id -> Int8,
+        message -> Text,
     }
 }
 
@@ -723,6 +759,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     links_history,
     local_edits,
     local_memberships,
+    local_memberships_history,
+    local_nesting,
     outbox,
     overrides,
     persons,
@@ -732,6 +770,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     profile_fields,
     resources,
     resources_history,
+    rule_failures,
     run_holds,
     run_log,
     run_proofs,

@@ -102,6 +102,9 @@ fn profile_field(section: &Section<'_, '_>) -> ProfileFieldDefinition {
         let kept = kept.as_str();
         section.error_at("type", format!("{name} exists from the start, as {kept}; take type out"));
     }
+    if let (Some((name, _)), true) = (built_in, field.hidden) {
+        section.error_at("hidden", format!("{name} exists from the start, and lists show it; take hidden out"));
+    }
     if let Some(twice) = (1..field.sources.len()).find(|at| field.sources[..*at].contains(&field.sources[*at])) {
         section.error_at_element(
             "sources",

@@ -6,6 +6,7 @@ use crate::db::{Db, DbConnection, DbError};
 use crate::document;
 use crate::model::settings::{self, Retention};
 use crate::model::{announcement, delivery, extraction, hold, job_slot, partition, purge};
+use crate::pipeline::people::by_hand::{self, EditError};
 use crate::pipeline::people::graces;
 use crate::store::{Store, StoreError, forget_pieces};
 use chrono::{DateTime, Days, TimeDelta, Utc};
@@ -82,6 +83,11 @@ pub async fn clean_regularly(db: Db, store: Store, data_dir: PathBuf, queue: Que
             let now = job_slot::clock(&mut conn)?;
             ensure_months(&mut conn, now)?;
             graces::end(&mut conn, now)?;
+            match by_hand::end_due(&mut conn, now) {
+                // A run is being applied: the next time finds them again.
+                Ok(_) | Err(EditError::Busy) => {}
+                Err(error) => tracing::warn!(error = %error, "overrides whose day has come still stand"),
+            }
             hold::end_due(&mut conn, now)?;
             clean(&mut conn, &store, now)?;
             forget_pieces(&data_dir, (now - UNFINISHED_FILES).into()).map_err(CleanupError::from)

@@ -1,16 +1,20 @@
 //! A person: our own record of a human. What pages and command line read of it; runs write it (`pipeline::people`).
 
+mod by_account;
 mod history;
 mod listing;
 mod memberships;
 mod organizations;
 pub mod partition;
+mod profile_types;
 
+pub use by_account::{LocalEdit, OverrideRecord, local_edits, overrides};
 pub use history::{PastVersion, history, life};
 pub(super) use listing::ids_matching;
 pub use listing::{Filter, MOST_FOUND, Page, StateFilter, after_id, page};
 pub use memberships::{Membership, memberships};
 pub use organizations::{Organization, organizations};
+pub use profile_types::profile_types;
 
 use crate::model::as_of::AsOf;
 use crate::schema::persons;

@@ -85,6 +85,15 @@ impl EditableBy {
             Self::Administrator => "administrator",
         }
     }
+
+    /// For people.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Nobody => "nobody: sources fill it",
+            Self::Person => "the person, and administrators",
+            Self::Administrator => "administrators",
+        }
+    }
 }
 
 /// A profile field as it is stored.
@@ -247,6 +256,11 @@ pub(super) fn store(
         ));
     }
     Ok(messages)
+}
+
+/// Removes a field. What persons have in it is for the caller to remove before.
+pub fn remove(connection: &mut PgConnection, name: &str) -> QueryResult<bool> {
+    Ok(diesel::delete(profile_fields::table.find(name)).execute(connection)? > 0)
 }
 
 fn next_position(connection: &mut PgConnection) -> QueryResult<i32> {

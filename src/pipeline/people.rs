@@ -1,6 +1,7 @@
 //! Persons: what follows for them from resources and correlations. One computation serves prepare's forecast, over what
 //! would be there, and synchronize, over what is there.
 
+pub mod by_hand;
 pub mod correlation;
 pub mod graces;
 mod households;

@@ -35,6 +35,8 @@ pub enum Section {
     Feeds,
     /// Notifications.
     Deliveries,
+    /// Profile fields.
+    ProfileFields,
     /// API tokens.
     Tokens,
     /// Settings.
@@ -174,6 +176,7 @@ impl Layout {
             Section::Groups => links::GROUPS,
             Section::Feeds => links::FEEDS,
             Section::Deliveries => links::DELIVERIES,
+            Section::ProfileFields => links::PROFILE_FIELDS,
             Section::Tokens => links::TOKENS,
             Section::Settings => links::ACCOUNTS,
             Section::Resources(_) | Section::None => return false,

@@ -16,6 +16,7 @@ mod kills;
 mod likely_causes;
 mod newcomers;
 mod nightly;
+mod profile_types;
 mod proof;
 mod proposal;
 mod replay;
