@@ -77,6 +77,8 @@ async fn every_page_is_in_order() {
         ("users", "/users"),
         ("users-found", "/users?q=GARCIA"),
         ("groups", "/groups"),
+        ("profile-fields", "/profile-fields"),
+        ("profile-field", "/profile-fields/department"),
         ("deliveries", "/deliveries"),
         ("deliveries-none", "/deliveries?state=given_up"),
         ("accounts", "/accounts"),

@@ -50,7 +50,12 @@ impl Desk {
             address: address.expect("the server says where it answers"),
             cookie,
             csrf: String::new(),
-            client: reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap(),
+            // Between two requests a test may do much: the server has given the connection up by then.
+            client: reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .pool_max_idle_per_host(0)
+                .build()
+                .unwrap(),
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
         };
         let help = desk.get("/help").html();
