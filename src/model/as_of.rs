@@ -58,7 +58,12 @@ impl AsOf {
     }
 
     pub(super) fn resources(&self) -> String {
-        self.versions("resources", "run_id", "'-infinity'::timestamptz", "id, person_id, entity_type_id, run_id, line, key, attributes")
+        self.versions(
+            "resources",
+            "run_id",
+            "'-infinity'::timestamptz",
+            "id, person_id, entity_type_id, run_id, line, key, attributes",
+        )
     }
 
     pub(super) fn links(&self) -> String {

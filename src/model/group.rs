@@ -193,6 +193,12 @@ pub(super) fn membership_associations(conn: &mut PgConnection) -> QueryResult<Ve
     Ok(ends.group_first.into_iter().chain(ends.group_last).collect())
 }
 
+/// The associations whose links are memberships: those that come from groups, and those that lead to groups.
+pub(super) fn membership_ends(conn: &mut PgConnection) -> QueryResult<(Vec<i32>, Vec<i32>)> {
+    let ends = Ends::load(conn)?;
+    Ok((ends.group_first, ends.group_last))
+}
+
 /// Membership associations by the end that is the group: where links come from groups, `from` holds `to`; where they
 /// come from users, `to` holds `from`.
 struct Ends {

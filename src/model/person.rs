@@ -4,6 +4,7 @@ mod by_account;
 mod history;
 mod listing;
 mod memberships;
+mod of_type;
 mod organizations;
 pub mod partition;
 mod profile_types;
@@ -13,6 +14,7 @@ pub use history::{PastVersion, history, life};
 pub(super) use listing::ids_matching;
 pub use listing::{Filter, MOST_FOUND, Page, StateFilter, after_id, page};
 pub use memberships::{Membership, memberships};
+pub use of_type::{page_of_type, types};
 pub use organizations::{Organization, organizations};
 pub use profile_types::profile_types;
 

@@ -52,11 +52,7 @@ impl Size {
 
 /// What is shown of a photo in that size, if it was made already; `Some(None)`: it is no photo.
 pub fn rendition(conn: &mut PgConnection, sha256: &str, size: Size) -> QueryResult<Option<Option<Vec<u8>>>> {
-    photo_renditions::table
-        .find((sha256, size.stored()))
-        .select(photo_renditions::content)
-        .first(conn)
-        .optional()
+    photo_renditions::table.find((sha256, size.stored())).select(photo_renditions::content).first(conn).optional()
 }
 
 /// Keeps what is shown of a photo in that size; none: it is no photo.

@@ -180,7 +180,8 @@ impl Authority {
             return Fate::Deleted;
         }
         // What sources say is worked out as if nothing were overridden, and laid beneath.
-        let (local, overrides) = before.map(|person| (person.local.clone(), person.overrides.clone())).unwrap_or_default();
+        let (local, overrides) =
+            before.map(|person| (person.local.clone(), person.overrides.clone())).unwrap_or_default();
         let lifted = before.map(Person::lifted);
         let before = lifted.as_deref();
         let (fields, provenance) = self.values(before, testimonies, &has_user);

@@ -86,14 +86,19 @@ pub fn create(
     let (name, description) = checked(name, description)?;
     edit(connection, now, |connection| {
         free(connection, name, None)?;
-        let made: Made = diesel::sql_query(
-            "insert into groups (name, description, valid_from) values ($1, $2, $3) returning id",
-        )
-        .bind::<Text, _>(name)
-        .bind::<Text, _>(description)
-        .bind::<Timestamptz, _>(now)
-        .get_result(connection)?;
-        audit::record(connection, by, "create", &subject(made.id), json!({ "name": name, "description": description }))?;
+        let made: Made =
+            diesel::sql_query("insert into groups (name, description, valid_from) values ($1, $2, $3) returning id")
+                .bind::<Text, _>(name)
+                .bind::<Text, _>(description)
+                .bind::<Timestamptz, _>(now)
+                .get_result(connection)?;
+        audit::record(
+            connection,
+            by,
+            "create",
+            &subject(made.id),
+            json!({ "name": name, "description": description }),
+        )?;
         Ok(made.id)
     })
 }

@@ -52,7 +52,12 @@ pub fn upload(
     match (is_sourced(person), editor) {
         (true, Editor::Administrator) => {
             let reason = "a photo was uploaded";
-            by_hand::overrule(conn, &Overruling { person: person.id, field: FIELD, value, reason, due_at: None }, by, now)?;
+            by_hand::overrule(
+                conn,
+                &Overruling { person: person.id, field: FIELD, value, reason, due_at: None },
+                by,
+                now,
+            )?;
         }
         _ => {
             let entries = BTreeMap::from([(FIELD.to_owned(), Some(value))]);

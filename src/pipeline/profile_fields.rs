@@ -31,11 +31,7 @@ pub enum FieldError {
 }
 
 /// Adds a field that is not there yet. The result is what the settings had to say.
-pub fn add(
-    connection: &mut PgConnection,
-    field: &ProfileFieldDefinition,
-    by: &str,
-) -> Result<Vec<String>, FieldError> {
+pub fn add(connection: &mut PgConnection, field: &ProfileFieldDefinition, by: &str) -> Result<Vec<String>, FieldError> {
     connection.transaction(|connection| {
         if profile_field::list(connection)?.iter().any(|known| known.name == field.name) {
             return Err(FieldError::Refused(format!("there is a field {:?} already; change that one", field.name)));
@@ -88,7 +84,8 @@ fn filled_by(connection: &mut PgConnection, field: &str) -> QueryResult<Option<S
         let text = crate::model::configuration::current(connection, &connector)?.document;
         let Ok(definition) = document::connector(&text) else { continue };
         let mut users = definition.entity_types.iter().filter_map(|entity_type| entity_type.users.as_ref());
-        if users.any(|users| users.fields.contains_key(field) || users.correlate.iter().any(|rule| rule.field == field)) {
+        if users.any(|users| users.fields.contains_key(field) || users.correlate.iter().any(|rule| rule.field == field))
+        {
             return Ok(Some(connector.name));
         }
     }

@@ -160,7 +160,8 @@ impl<'a> Evaluated<'a> {
 fn on_deep_stack(source: &str, record: &'static str) -> Result<Expression, ExpressionError> {
     let failed = |message: String| Err(ExpressionError { line: 1, column: 1, message });
     std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(PARSER_STACK).spawn_scoped(scope, || compile(source, record));
+        let thread =
+            std::thread::Builder::new().stack_size(PARSER_STACK).spawn_scoped(scope, || compile(source, record));
         match thread.map(|thread| thread.join()) {
             Ok(Ok(compiled)) => compiled,
             Ok(Err(_)) => failed("the parser gave up; write it in a simpler way".to_owned()),

@@ -58,7 +58,8 @@ fn change(text: &str, work: impl FnOnce(&mut ArrayOfTables) -> Option<()>) -> Re
 
 fn set_texts(table: &mut Table, key: &str, texts: &[String]) {
     let said = table.get(key).and_then(Item::as_array);
-    let is_same = said.is_some_and(|said| said.iter().map(|one| one.as_str()).eq(texts.iter().map(|one| Some(one.as_str()))));
+    let is_same =
+        said.is_some_and(|said| said.iter().map(|one| one.as_str()).eq(texts.iter().map(|one| Some(one.as_str()))));
     match texts.is_empty() {
         _ if is_same => {}
         true => _ = table.remove(key),

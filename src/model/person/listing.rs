@@ -52,7 +52,7 @@ impl StateFilter {
     }
 
     /// As SQL. Written out, not bound, so that the partial indexes of past and blocked persons serve it.
-    fn condition(self) -> &'static str {
+    pub(super) fn condition(self) -> &'static str {
         match self {
             Self::All => "true",
             Self::Current => "state = 'current'",
@@ -249,7 +249,7 @@ pub(super) fn columns(alias: &str) -> String {
 
 /// As SQL: every word is found. Two parameters a word, numbered from `first`. A word of one or two letters has no
 /// trigram of its own; it is looked for where a word begins, which has.
-fn matching(words: &[String], first: usize) -> String {
+pub(super) fn matching(words: &[String], first: usize) -> String {
     let conditions = (0..words.len()).map(|word| {
         let parameter = first + 2 * word;
         format!("(search like ${parameter} or search like ${})", parameter + 1)
@@ -257,7 +257,10 @@ fn matching(words: &[String], first: usize) -> String {
     conditions.chain(["true".to_owned()]).collect::<Vec<_>>().join(" and ")
 }
 
-fn bind_words<'q>(mut query: BoxedSqlQuery<'q, Pg, SqlQuery>, words: &[String]) -> BoxedSqlQuery<'q, Pg, SqlQuery> {
+pub(super) fn bind_words<'q>(
+    mut query: BoxedSqlQuery<'q, Pg, SqlQuery>,
+    words: &[String],
+) -> BoxedSqlQuery<'q, Pg, SqlQuery> {
     for word in words {
         let escaped = escape_like(word);
         let (one, other) = match word.chars().count() {

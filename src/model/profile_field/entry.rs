@@ -141,7 +141,9 @@ fn phone(typed: &str) -> Result<Value, String> {
     let extended = extension.bytes().all(|byte| byte.is_ascii_digit()) && extension.len() <= 10;
     match known && extended && (2..=15).contains(&digits) {
         true => Ok(typed.into()),
-        false => Err(format!("{typed:?} is no telephone number; write it as +41 44 123 45 67 or +41 44 123 45 67 x 89")),
+        false => {
+            Err(format!("{typed:?} is no telephone number; write it as +41 44 123 45 67 or +41 44 123 45 67 x 89"))
+        }
     }
 }
 

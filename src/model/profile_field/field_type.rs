@@ -120,7 +120,10 @@ mod tests {
         }
         assert!(FieldType::BY_HAND.iter().all(|one| FieldType::ALL.contains(one)));
         for property in ValueType::ALL {
-            assert!(FieldType::from_word(property.as_str()).is_some(), "{property:?}: what a source brings has a field");
+            assert!(
+                FieldType::from_word(property.as_str()).is_some(),
+                "{property:?}: what a source brings has a field"
+            );
         }
     }
 }

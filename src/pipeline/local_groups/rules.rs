@@ -44,10 +44,11 @@ impl Rules {
             #[diesel(sql_type = Text)]
             rule: String,
         }
-        let rows: Vec<Row> =
-            diesel::sql_query("select id, rule from groups where rule is not null and ($1 is null or id = $1) order by id")
-                .bind::<Nullable<BigInt>, _>(group)
-                .load(connection)?;
+        let rows: Vec<Row> = diesel::sql_query(
+            "select id, rule from groups where rule is not null and ($1 is null or id = $1) order by id",
+        )
+        .bind::<Nullable<BigInt>, _>(group)
+        .load(connection)?;
         if rows.is_empty() {
             return Ok(None);
         }
@@ -176,11 +177,13 @@ impl Outcome {
             .bind::<Array<BigInt>, _>(groups)
             .execute(connection)?;
         if !self.failed.0.is_empty() {
-            diesel::sql_query("insert into rule_failures (group_id, person_id, message) select * from unnest($1, $2, $3)")
-                .bind::<Array<BigInt>, _>(self.failed.0)
-                .bind::<Array<BigInt>, _>(self.failed.1)
-                .bind::<Array<Text>, _>(self.messages)
-                .execute(connection)?;
+            diesel::sql_query(
+                "insert into rule_failures (group_id, person_id, message) select * from unnest($1, $2, $3)",
+            )
+            .bind::<Array<BigInt>, _>(self.failed.0)
+            .bind::<Array<BigInt>, _>(self.failed.1)
+            .bind::<Array<Text>, _>(self.messages)
+            .execute(connection)?;
         }
         Ok(())
     }
@@ -297,9 +300,10 @@ pub fn waits(connection: &mut PgConnection) -> QueryResult<bool> {
         #[diesel(sql_type = Bool)]
         waits: bool,
     }
-    let found: Waits =
-        diesel::sql_query("select exists (select from groups where rule is not null and rule_after is not null) as waits")
-            .get_result(connection)?;
+    let found: Waits = diesel::sql_query(
+        "select exists (select from groups where rule is not null and rule_after is not null) as waits",
+    )
+    .get_result(connection)?;
     Ok(found.waits)
 }
 

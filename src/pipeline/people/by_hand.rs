@@ -8,8 +8,8 @@ use crate::model::audit;
 use crate::model::partition;
 use crate::model::profile_field::{self, Editor, Permission, ProfileField, permission};
 use crate::pipeline::TaskError;
-use crate::pipeline::local_groups::rules;
 use crate::pipeline::authority::Person;
+use crate::pipeline::local_groups::rules;
 use chrono::{DateTime, Utc};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
@@ -169,12 +169,7 @@ pub fn end_due(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<usiz
 }
 
 /// Takes a field from all profiles: its overrides end, and its local values go. The history keeps them.
-pub fn forget_field(
-    connection: &mut PgConnection,
-    field: &str,
-    by: &str,
-    now: DateTime<Utc>,
-) -> Result<(), EditError> {
+pub fn forget_field(connection: &mut PgConnection, field: &str, by: &str, now: DateTime<Utc>) -> Result<(), EditError> {
     end_all(connection, Some(field), Some(by), now)?;
     edit(connection, now, |connection| {
         let gone = diesel::sql_query(

@@ -266,10 +266,8 @@ fn bring_back(
         last = newest.id;
         brought += gone.len() as u64;
         let ids: Vec<i64> = gone.iter().map(|row| row.id).collect();
-        let words: Vec<String> = gone
-            .iter()
-            .map(|row| writing::search_of(|field| row.fields.get(field).and_then(Value::as_str)))
-            .collect();
+        let words: Vec<String> =
+            gone.iter().map(|row| writing::search_of(|field| row.fields.get(field).and_then(Value::as_str))).collect();
         diesel::sql_query(
             "insert into persons (id, state, created_by, created_run_id, run_id, valid_from, fields, provenance, local,
                                   blocks, search)

@@ -249,7 +249,8 @@ impl<'e> Inspector<'e> {
         if TYPES.contains(&name) {
             return Ok(Cost::default());
         }
-        Err(self.error(node, format!("'{name}' is unknown; a column is written {}.{name}, a text in quotes", self.record)))
+        Err(self
+            .error(node, format!("'{name}' is unknown; a column is written {}.{name}, a text in quotes", self.record)))
     }
 
     fn visit_call(&mut self, node: &'e IdedExpr, call: &'e CallExpr) -> Result<Cost, ExpressionError> {

@@ -118,11 +118,7 @@ pub async fn list(context: Data<WebContext>, visitor: Visitor) -> Result<HttpRes
 }
 
 /// Adds a custom field.
-pub async fn add(
-    context: Data<WebContext>,
-    visitor: Visitor,
-    form: Form<FieldForm>,
-) -> Result<HttpResponse, WebError> {
+pub async fn add(context: Data<WebContext>, visitor: Visitor, form: Form<FieldForm>) -> Result<HttpResponse, WebError> {
     context
         .act(move |conn| {
             let name = form.name.trim();

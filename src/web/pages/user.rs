@@ -24,8 +24,8 @@ use crate::web::{WebContext, links, standing, words};
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use askama::Template;
-use chrono::{DateTime, Utc};
 use by_account::ByAccount;
+use chrono::{DateTime, Utc};
 use diesel::pg::PgConnection;
 use fields::FieldLine;
 use serde_json::{Map, Value};
@@ -128,7 +128,10 @@ pub async fn show(context: Data<WebContext>, visitor: Visitor, id: Path<String>)
                 blocks: blocks(&person, &origins, moment.or(layout.now), layout.now),
                 fields: fields::lines(&person, &declared, said, &origins, &by_account),
                 types: person::profile_types(conn, at, &person, &memberships)?,
-                rule_failures: rule_failures.into_iter().map(|one| (links::group(one.group_id), one.group, one.message)).collect(),
+                rule_failures: rule_failures
+                    .into_iter()
+                    .map(|one| (links::group(one.group_id), one.group, one.message))
+                    .collect(),
                 edit: (may_administer && at.is_now()).then(|| links::of_user(person.id, "edit")),
                 ways: ways(organizations, &moment),
                 more_groups: memberships

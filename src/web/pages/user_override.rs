@@ -103,9 +103,7 @@ pub async fn save(
     match done {
         Ok(to) => Ok(see_other(&to)),
         Err((person, field, form, words)) => {
-            context
-                .page(visitor, move |conn, layout| page(conn, layout, &person, &field, form, Some(words)))
-                .await
+            context.page(visitor, move |conn, layout| page(conn, layout, &person, &field, form, Some(words))).await
         }
     }
 }

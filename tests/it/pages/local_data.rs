@@ -35,9 +35,18 @@ fn a_custom_field_is_added_filled_in_kept_by_every_run_and_removed() {
     let desk = Desk::of(&town.muster);
     let page = desk.send(
         "/profile-fields",
-        &[("name", "badge"), ("title", "Badge"), ("value_type", "choice"), ("choices", "red\r\ngreen"), ("editable_by", "administrator")],
+        &[
+            ("name", "badge"),
+            ("title", "Badge"),
+            ("value_type", "choice"),
+            ("choices", "red\r\ngreen"),
+            ("editable_by", "administrator"),
+        ],
     );
-    assert!(page.contains("The field badge has been added") && page.contains("Badge badge choice custom administrators"), "{page}");
+    assert!(
+        page.contains("The field badge has been added") && page.contains("Badge badge choice custom administrators"),
+        "{page}"
+    );
     let page = desk.send("/profile-fields", &[("name", "badge"), ("value_type", "string")]);
     assert!(page.contains("There is a field \"badge\" already"), "{page}");
     let page = desk.send("/profile-fields", &[("name", "colour"), ("value_type", "choice")]);
@@ -46,11 +55,19 @@ fn a_custom_field_is_added_filled_in_kept_by_every_run_and_removed() {
         "/profile-fields",
         &[("name", "nicknames"), ("value_type", "string"), ("multivalued", "yes"), ("editable_by", "person")],
     );
-    desk.send("/profile-fields", &[("name", "salary"), ("value_type", "number"), ("hidden", "yes"), ("editable_by", "administrator")]);
+    desk.send(
+        "/profile-fields",
+        &[("name", "salary"), ("value_type", "number"), ("hidden", "yes"), ("editable_by", "administrator")],
+    );
 
     let edit = format!("/users/{ada}/edit");
     let page = desk.page(&edit);
-    assert!(page.contains("Badge") && page.contains("Nicknames") && page.contains("Mail ada@example.org HR system decides it"), "{page}");
+    assert!(
+        page.contains("Badge")
+            && page.contains("Nicknames")
+            && page.contains("Mail ada@example.org HR system decides it"),
+        "{page}"
+    );
     let wrong = [("field.badge", "blue"), ("field.nicknames", "Countess"), ("field.salary", "a lot")];
     let page = desk.send(&edit, &wrong);
     assert!(page.contains("Badge: \"blue\" is none of its choices; write one of red, green"), "{page}");
@@ -70,7 +87,10 @@ fn a_custom_field_is_added_filled_in_kept_by_every_run_and_removed() {
     town.a_day_later();
     call_her(&town, "+44 21");
     let page = desk.page(&format!("/users/{ada}"));
-    assert!(page.contains("Badge red local alma") && page.contains("+44 21") && page.contains("ada.l@example.org"), "{page}");
+    assert!(
+        page.contains("Badge red local alma") && page.contains("+44 21") && page.contains("ada.l@example.org"),
+        "{page}"
+    );
 
     let page = desk.send("/profile-fields/badge/remove", &[]);
     assert!(page.contains("The field Badge has been removed"), "{page}");
@@ -94,8 +114,12 @@ fn an_override_wins_over_all_sources_until_its_day_has_come() {
     assert!(page.contains("An override needs a reason"), "{page}");
     let page = desk.send(&phone, &[("value", "ask"), ("reason", "moved")]);
     let day = Utc::now().date_naive() + Days::new(7);
-    assert!(page.contains("Phone") && !page.contains("is no telephone number"), "phones of sources are any text: {page}");
-    let page = desk.send(&phone, &[("value", "+1 234"), ("reason", "moved to the branch"), ("until", &day.to_string())]);
+    assert!(
+        page.contains("Phone") && !page.contains("is no telephone number"),
+        "phones of sources are any text: {page}"
+    );
+    let page =
+        desk.send(&phone, &[("value", "+1 234"), ("reason", "moved to the branch"), ("until", &day.to_string())]);
     assert!(page.contains("Phone +1 234 overridden moved to the branch. By alma"), "{page}");
     assert!(page.contains("ends in") && page.contains("1 other source +44 20"), "{page}");
     let page = desk.send(&mail, &[("value", "countess@example.org"), ("reason", "asked for")]);
@@ -132,7 +156,10 @@ fn an_override_wins_over_all_sources_until_its_day_has_come() {
     assert_eq!(now.field("mail"), Some("ada.l@example.org"));
     let source = |person: &Person| person.source("mail").map(|source| (source.connector, source.line));
     assert_eq!((source(&now), now.source("mail").unwrap().run), (source(&before), 3), "as if it had never been");
-    assert!(desk.page("/users?q=countess").contains("No user matches") || !desk.page("/users?q=countess").contains("Ada Lovelace"));
+    assert!(
+        desk.page("/users?q=countess").contains("No user matches")
+            || !desk.page("/users?q=countess").contains("Ada Lovelace")
+    );
 }
 
 #[test]

@@ -147,7 +147,10 @@ fn a_rule_decides_who_is_in_a_group_after_every_run_and_every_edit() {
 
     // What can't be told leaves things as they are, and says so.
     let page = with("int(profile.employee_id) > 0", "try");
-    assert!(page.contains("it can't be told, and they stay as they are") && page.contains("For whom it can't be told"), "{page}");
+    assert!(
+        page.contains("it can't be told, and they stay as they are") && page.contains("For whom it can't be told"),
+        "{page}"
+    );
     with("int(profile.phone) > 0", "save");
     work_out(&town.muster);
     let page = desk.page(&format!("/users/{ada}"));

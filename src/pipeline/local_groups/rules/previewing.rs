@@ -65,12 +65,9 @@ pub fn preview(connection: &mut PgConnection, group: i64, rule: &str) -> Result<
     let reading = Reading::of(std::iter::once(&rule), &declared);
     connection.transaction(|connection| {
         diesel::sql_query(format!("set local statement_timeout = '{PATIENCE}'")).execute(connection)?;
-        diesel::sql_query(format!(
-            "declare everybody no scroll cursor for select {} from persons p",
-            Reading::COLUMNS
-        ))
-        .bind::<Array<Text>, _>(reading.fields())
-        .execute(connection)?;
+        diesel::sql_query(format!("declare everybody no scroll cursor for select {} from persons p", Reading::COLUMNS))
+            .bind::<Array<Text>, _>(reading.fields())
+            .execute(connection)?;
         let mut preview = Preview::default();
         loop {
             let rows: Vec<ProfileRow> = diesel::sql_query(format!("fetch {BATCH} from everybody")).load(connection)?;

@@ -29,7 +29,8 @@ pub fn compile(rule: &str, declared: &[ProfileField]) -> Result<Expression, Rule
                 None => Ok(expression),
                 Some(unknown) => {
                     let near = closest(unknown, known()).join(" or ");
-                    let hint = if near.is_empty() { "see Profile fields".into() } else { format!("did you mean {near}?") };
+                    let hint =
+                        if near.is_empty() { "see Profile fields".into() } else { format!("did you mean {near}?") };
                     Err(RuleError(format!("there is no profile field {unknown:?}; {hint}")))
                 }
             }
@@ -73,9 +74,8 @@ impl Reading {
             })
             .flatten()
             .collect();
-        let binary = |name: &str| {
-            declared.iter().any(|field| field.name == name && field.field_type() == FieldType::Binary)
-        };
+        let binary =
+            |name: &str| declared.iter().any(|field| field.name == name && field.field_type() == FieldType::Binary);
         let fields: Vec<String> = named.into_iter().filter(|name| !binary(name)).cloned().collect();
         let header = Arc::new(Header::new(&fields));
         Self { fields, header }
