@@ -9,7 +9,7 @@ mod organizations;
 pub mod partition;
 mod profile_types;
 
-pub use by_account::{LocalEdit, OverrideRecord, local_edits, overrides};
+pub use by_account::{LocalEdit, OverrideRecord, local_edits, overrides, overrides_of};
 pub use history::{PastVersion, history, life};
 pub(super) use listing::ids_matching;
 pub use listing::{Filter, MOST_FOUND, Page, StateFilter, after_id, page};

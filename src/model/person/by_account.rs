@@ -4,12 +4,15 @@ use crate::model::as_of::AsOf;
 use chrono::{DateTime, Utc};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Jsonb, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Jsonb, Nullable, Text, Timestamptz};
 use serde_json::Value;
 
 /// An override of a person's value.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct OverrideRecord {
+    /// The person.
+    #[diesel(sql_type = BigInt)]
+    pub person_id: i64,
     /// The profile field's name.
     #[diesel(sql_type = Text)]
     pub field: String,
@@ -30,15 +33,20 @@ pub struct OverrideRecord {
     pub due_at: Option<DateTime<Utc>>,
 }
 
-/// The overrides that stood at that moment.
+/// The overrides of a person that stood at that moment.
 pub fn overrides(conn: &mut PgConnection, at: &AsOf, person: i64) -> QueryResult<Vec<OverrideRecord>> {
+    overrides_of(conn, at, &[person])
+}
+
+/// The overrides of these persons that stood at that moment.
+pub fn overrides_of(conn: &mut PgConnection, at: &AsOf, persons: &[i64]) -> QueryResult<Vec<OverrideRecord>> {
     diesel::sql_query(
-        "select field, value, reason, made_by, made_at, due_at from overrides
-          where person_id = $1 and ($2 is null and ended_at is null
+        "select person_id, field, value, reason, made_by, made_at, due_at from overrides
+          where person_id = any($1) and ($2 is null and ended_at is null
                                     or made_at <= $2 and (ended_at is null or ended_at > $2))
-          order by field",
+          order by person_id, field",
     )
-    .bind::<BigInt, _>(person)
+    .bind::<Array<BigInt>, _>(persons)
     .bind::<Nullable<Timestamptz>, _>(at.moment())
     .load(conn)
 }

@@ -61,6 +61,9 @@ pub async fn receive(
     id: Path<String>,
     mut form: FileForm,
 ) -> Result<HttpResponse, WebError> {
+    let Some(_door) = incoming::door() else {
+        return Err(WebError::Conflict("Too many files are being received. Try again in a moment.".into()));
+    };
     let id = id.into_inner();
     let content = match form.next().await? {
         None => None,

@@ -71,7 +71,7 @@ pub async fn save(
             let declared = profile_field::list(conn)?;
             let values = match profile_form::read(&declared, &person, Editor::Administrator, &form) {
                 Ok(values) => values,
-                Err(again) => return Ok(Saved::Again(person, declared, again)),
+                Err(again) => return Ok(Saved::Again(Box::new((person, declared, again)))),
             };
             let by = &saver.account().name;
             let saved = by_hand::set_local(conn, person.id, &values, Editor::Administrator, by, Utc::now());
@@ -86,7 +86,8 @@ pub async fn save(
         .await?;
     match saved {
         Saved::Led(to) => Ok(see_other(&to)),
-        Saved::Again(person, declared, entries) => {
+        Saved::Again(again) => {
+            let (person, declared, entries) = *again;
             context.page(visitor, move |conn, layout| page(conn, layout, &person, &declared, entries)).await
         }
     }
@@ -94,7 +95,7 @@ pub async fn save(
 
 enum Saved {
     Led(String),
-    Again(Person, Vec<ProfileField>, Vec<Entry>),
+    Again(Box<(Person, Vec<ProfileField>, Vec<Entry>)>),
 }
 
 /// What became of an edit, to be shown.
