@@ -14,6 +14,7 @@ pub mod proving;
 pub mod queue;
 pub mod rescue;
 pub mod retries;
+pub mod rules;
 pub mod schedule;
 pub mod stop;
 pub mod worker;

@@ -322,6 +322,10 @@ diesel::table! {
         profile_type -> Nullable<Text>,
         past_profile_type -> Nullable<Text>,
         run_id -> Nullable<Int4>,
+        description -> Text,
+        rule -> Nullable<Text>,
+        rule_after -> Nullable<Int8>,
+        valid_from -> Nullable<Timestamptz>,
     }
 }
 
@@ -334,9 +338,11 @@ diesel::table! {
         profile_type -> Nullable<Text>,
         past_profile_type -> Nullable<Text>,
         run_id -> Nullable<Int4>,
-        ended_by_run_id -> Int4,
+        ended_by_run_id -> Nullable<Int4>,
         valid_from -> Timestamptz,
         valid_to -> Timestamptz,
+        description -> Text,
+        rule -> Nullable<Text>,
     }
 }
 
@@ -427,11 +433,42 @@ diesel::table! {
 }
 
 diesel::table! {
+    local_edits (person_id, field) {
+        person_id -> Int8,
+        field -> Text,
+        edited_by -> Text,
+        edited_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     local_memberships (group_id, person_id) {
         group_id -> Int8,
         person_id -> Int8,
         added_by -> Text,
         added_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    local_memberships_history (group_id, person_id, valid_to) {
+        group_id -> Int8,
+        person_id -> Int8,
+        added_by -> Text,
+        added_at -> Timestamptz,
+        removed_by -> Text,
+        valid_to -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    local_nesting (parent_id, child_id, added_at) {
+        parent_id -> Int8,
+        child_id -> Int8,
+        added_by -> Text,
+        added_at -> Timestamptz,
+        removed_by -> Nullable<Text>,
+        removed_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -481,6 +518,22 @@ diesel::table! {
 }
 
 diesel::table! {
+    overrides (id) {
+        id -> Int8,
+        person_id -> Int8,
+        field -> Text,
+        value -> Jsonb,
+        beneath -> Nullable<Jsonb>,
+        reason -> Text,
+        made_by -> Text,
+        made_at -> Timestamptz,
+        due_at -> Nullable<Timestamptz>,
+        ended_at -> Nullable<Timestamptz>,
+        ended_by -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     persons (id) {
         id -> Int8,
         state -> Text,
@@ -516,6 +569,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    photo_renditions (sha256, edge) {
+        sha256 -> Text,
+        edge -> Int4,
+        content -> Nullable<Bytea>,
+    }
+}
+
+diesel::table! {
     problems (run_id, seq) {
         run_id -> Int4,
         seq -> Int4,
@@ -544,6 +605,9 @@ diesel::table! {
         editable_by -> Text,
         position -> Int4,
         declared_by -> Text,
+        choices -> Array<Nullable<Text>>,
+        multivalued -> Bool,
+        hidden -> Bool,
     }
 }
 
@@ -573,6 +637,14 @@ diesel::table! {
         valid_to -> Timestamptz,
         key -> Text,
         attributes -> Jsonb,
+    }
+}
+
+diesel::table! {
+    rule_failures (group_id, person_id) {
+        group_id -> Int8,
+        person_id -> Int8,
+        message -> Text,
     }
 }
 
@@ -781,16 +853,22 @@ diesel::allow_tables_to_appear_in_same_query!(
     leases,
     links,
     links_history,
+    local_edits,
     local_memberships,
+    local_memberships_history,
+    local_nesting,
     merges,
     moves,
     outbox,
+    overrides,
     persons,
     persons_history,
+    photo_renditions,
     problems,
     profile_fields,
     resources,
     resources_history,
+    rule_failures,
     run_holds,
     run_log,
     run_proofs,

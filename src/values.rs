@@ -10,6 +10,7 @@ pub mod format;
 pub mod identifier;
 pub mod lines;
 pub mod moment;
+pub mod photo;
 pub mod rdn;
 pub mod text;
 pub mod value_type;

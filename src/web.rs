@@ -29,6 +29,7 @@ pub mod page;
 pub mod pages;
 pub mod paging;
 pub mod password;
+pub mod profile_form;
 pub mod routes;
 pub mod settings_form;
 pub mod standing;

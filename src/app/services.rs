@@ -3,7 +3,7 @@
 use super::App;
 use crate::db::DbError;
 use crate::jobs::worker::Worker;
-use crate::jobs::{announcing, arrivals, cleanup, first_run, proving, rescue, schedule};
+use crate::jobs::{announcing, arrivals, cleanup, first_run, proving, rescue, rules, schedule};
 use crate::web::{self, WebContext};
 use anyhow::Context as _;
 use std::future::Future;
@@ -78,6 +78,7 @@ impl Services {
         self.spawn(announcing::announce_regularly(db.clone(), public_url, stop.clone()));
         self.spawn(rescue::sweep_regularly(db.clone(), enqueue.clone(), stop.clone()));
         self.spawn(proving::prove_regularly(app.context.clone(), stop.clone()));
+        self.spawn(rules::work_out_regularly(db.clone(), stop.clone()));
         self.spawn(cleanup::clean_regularly(app.context.clone(), app.queue.clone(), stop.clone()));
         Ok(())
     }

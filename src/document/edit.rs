@@ -1,6 +1,10 @@
 //! Changes to a document in place: comments and order stay, and whatever is not touched stays byte for byte. What comes
 //! out is a text like any other, to be checked as such.
 
+mod profile_field;
+
+pub use profile_field::{remove_profile_field, set_profile_field};
+
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
 /// What a form says of a property. Empty texts take the key out.

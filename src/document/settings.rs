@@ -8,8 +8,7 @@ use super::paths::Folder;
 use super::section::{Section, Source};
 use crate::model::guard::{GuardSettings, Thresholds};
 use crate::model::job::JobDefinition;
-use crate::model::profile_field::{BUILT_IN, EditableBy, ProfileFieldDefinition};
-use crate::model::property::ValueType;
+use crate::model::profile_field::{BUILT_IN, EditableBy, FieldType, ProfileFieldDefinition};
 use crate::model::run::Mode;
 use crate::model::settings::{Retention, SettingsDefinition};
 use croner::parser::{CronParser, Seconds, Year};
@@ -83,7 +82,7 @@ fn job(section: &Section<'_, '_>) -> JobDefinition {
 }
 
 fn profile_field(section: &Section<'_, '_>) -> ProfileFieldDefinition {
-    let types = ValueType::ALL.map(|value_type| (value_type.as_str(), value_type));
+    let types = FieldType::ALL.map(|field_type| (field_type.as_str(), field_type));
     let field = ProfileFieldDefinition {
         name: name::read(section, NameOf::Anything),
         title: section.text("title"),
@@ -91,6 +90,9 @@ fn profile_field(section: &Section<'_, '_>) -> ProfileFieldDefinition {
         required: section.flag("required", false),
         sources: section.texts("sources"),
         editable_by: section.word("editable_by", &EDITABLE_BY).unwrap_or_default(),
+        choices: section.texts("choices"),
+        multivalued: section.flag("multivalued", false),
+        hidden: section.flag("hidden", false),
     };
     section.close();
     let built_in = BUILT_IN.iter().find(|(name, _)| *name == field.name);
@@ -100,12 +102,28 @@ fn profile_field(section: &Section<'_, '_>) -> ProfileFieldDefinition {
         let kept = kept.as_str();
         section.error_at("type", format!("{name} exists from the start, as {kept}; take type out"));
     }
+    if let (Some((name, _)), true) = (built_in, field.hidden) {
+        section.error_at("hidden", format!("{name} exists from the start, and lists show it; take hidden out"));
+    }
     if let Some(twice) = (1..field.sources.len()).find(|at| field.sources[..*at].contains(&field.sources[*at])) {
         section.error_at_element(
             "sources",
             twice,
             format!("{:?} stands there twice; take one out", field.sources[twice]),
         );
+    }
+    let is_choice = field.value_type == Some(FieldType::Choice);
+    if is_choice && field.choices.is_empty() {
+        section.error("a choice needs choices = [\"…\", \"…\"]");
+    }
+    if !is_choice && !field.choices.is_empty() {
+        section.error_at("choices", "only a field of type = \"choice\" has choices; take them out or change the type");
+    }
+    if let Some(at) = field.choices.iter().position(|choice| choice.trim().is_empty() || choice.contains('\n')) {
+        section.error_at_element("choices", at, "a choice is one line, and not empty".to_owned());
+    }
+    if let (Some(several), true) = (field.value_type.filter(|one| !one.may_be_several()), field.multivalued) {
+        section.error_at("multivalued", format!("a {several} has one value; take multivalued out"));
     }
     if !field.sources.is_empty() && field.editable_by != EditableBy::Nobody {
         section.error_at(

@@ -7,6 +7,7 @@ use crate::document;
 use crate::model::settings::{self, Retention};
 use crate::model::{announcement, audit, delivery, extraction, hold, job_slot, partition, purge, upload};
 use crate::pipeline::anonymizing::{self, AnonymizeError};
+use crate::pipeline::people::edits::{self, EditError};
 use crate::pipeline::people::graces;
 use crate::pipeline::{Context, TaskError, cleaning};
 use crate::store::{Store, StoreError, forget_pieces, received_before};
@@ -141,6 +142,11 @@ pub async fn clean_regularly(context: Context, queue: Queue, stop: Stop) {
             let now = job_slot::clock(&mut conn)?;
             ensure_months(&mut conn, now)?;
             graces::end(&mut conn, now)?;
+            match edits::end_due(&mut conn, now) {
+                // A run is being applied: the next time finds them again.
+                Ok(_) | Err(EditError::Busy) => {}
+                Err(error) => tracing::warn!(error = %error, "overrides whose day has come still stand"),
+            }
             hold::end_due(&mut conn, now)?;
             clean(&mut conn, &store, now)?;
             forget_persons(&mut conn, &store, &key_file, now)?;

@@ -58,17 +58,23 @@ impl AsOf {
     }
 
     pub(super) fn resources(&self) -> String {
-        self.versions("resources", "run_id", "id, person_id, entity_type_id, run_id, line, key, attributes")
+        self.versions(
+            "resources",
+            "run_id",
+            "'-infinity'::timestamptz",
+            "id, person_id, entity_type_id, run_id, line, key, attributes",
+        )
     }
 
     pub(super) fn links(&self) -> String {
-        self.versions("links", "run_id", "from_id, to_id, association_id, run_id")
+        self.versions("links", "run_id", "'-infinity'::timestamptz", "from_id, to_id, association_id, run_id")
     }
 
-    /// A local group has no run: it is taken to have been there always.
+    /// A local group has no run: it tells itself since when it is so.
     pub(super) fn groups(&self) -> String {
         let columns = "id, resource_id, entity_type_id, name, profile_type, past_profile_type, run_id";
-        self.versions("groups", "coalesce(run_id, 0)", columns)
+        let columns = format!("{columns}, description, rule");
+        self.versions("groups", "coalesce(run_id, 0)", "coalesce(valid_from, '-infinity')", &columns)
     }
 
     /// Persons carry the time itself: not only runs change them.
@@ -86,27 +92,47 @@ impl AsOf {
         )
     }
 
-    /// Of local memberships only those are known that still are.
+    /// A membership that a person took along when it went, and that came back with it, is counted once.
     pub(super) fn local_memberships(&self) -> String {
         match self {
             Self::Now => "local_memberships".to_owned(),
             Self::Then(then) => {
-                format!("(select * from local_memberships where added_at <= {})", then.literal())
+                format!(
+                    "(select group_id, person_id, added_by, added_at from local_memberships where added_at <= {moment}
+                      union all
+                      select group_id, person_id, added_by, added_at from local_memberships_history h
+                       where added_at <= {moment} and valid_to > {moment}
+                         and not exists (select from local_memberships l where l.group_id = h.group_id
+                                            and l.person_id = h.person_id and l.added_at = h.added_at))",
+                    moment = then.literal()
+                )
             }
         }
     }
 
-    /// The rows of a table whose version is their run.
+    /// The groups within local groups: `parent_id, child_id`.
+    pub(super) fn local_nesting(&self) -> String {
+        match self {
+            Self::Now => "(select parent_id, child_id from local_nesting where removed_at is null)".to_owned(),
+            Self::Then(then) => format!(
+                "(select parent_id, child_id from local_nesting
+                   where added_at <= {moment} and (removed_at is null or removed_at > {moment}))",
+                moment = then.literal()
+            ),
+        }
+    }
+
+    /// The rows of a table whose version is their run, and of whom some say since when they are (`began`).
     ///
     /// The parts of the union carry no conditions of their own: only then does the planner take it apart, so that lists
     /// are walks along the indexes of all parts, merged. What is compared in vain, a constant, is left out when it plans.
-    fn versions(&self, table: &str, version: &str, columns: &str) -> String {
+    fn versions(&self, table: &str, version: &str, began: &str, columns: &str) -> String {
         let Self::Then(then) = self else { return table.to_owned() };
         // Written out, not bound: the planner leaves out the months before, and looks runs up by hash.
         let later: Vec<String> = then.later.iter().map(i32::to_string).collect();
         format!(
             "(select {columns} from (
-                select {columns}, {version} as version, '-infinity'::timestamptz as began,
+                select {columns}, {version} as version, {began} as began,
                        'infinity'::timestamptz as ended from {table}
                 union all
                 select {columns}, 0, valid_from, valid_to from {table}_history) versions

@@ -38,6 +38,12 @@ pub struct Group {
     /// Profile type of its members while they are current.
     #[diesel(sql_type = Nullable<Text>)]
     pub profile_type: Option<String>,
+    /// What a local group is for.
+    #[diesel(sql_type = Text)]
+    pub description: String,
+    /// The rule that decides who is in a local group.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub rule: Option<String>,
     #[diesel(sql_type = BigInt)]
     members: i64,
 }
@@ -52,19 +58,22 @@ impl Group {
 fn select(at: &AsOf) -> String {
     format!(
         "select g.id, g.name, g.resource_id, e.name as entity_type, c.name as connector,
-                c.display_name as connector_title, g.profile_type,
+                c.display_name as connector_title, g.profile_type, g.description, g.rule,
                 (select count(*) from (
                    select 1 from {links} l where l.from_id = g.resource_id and l.association_id = any($1)
                    union all
                    select 1 from {links} l where l.to_id = g.resource_id and l.association_id = any($2)
                    union all
                    select 1 from {local_memberships} m where m.group_id = g.id
+                   union all
+                   select 1 from {nesting} n where n.parent_id = g.id
                    limit 501) counted) as members
            from {groups} g
            left join entity_types e on e.id = g.entity_type_id
            left join connectors c on c.id = e.connector_id",
         links = at.links(),
         local_memberships = at.local_memberships(),
+        nesting = at.local_nesting(),
         groups = at.groups(),
     )
 }
@@ -125,13 +134,13 @@ pub fn find(conn: &mut PgConnection, at: &AsOf, id: i64) -> QueryResult<Option<G
         .optional()
 }
 
-/// From when to when a managed group was there.
+/// From when to when a group was there.
 pub fn life(conn: &mut PgConnection, id: i64) -> QueryResult<Option<Life>> {
     diesel::sql_query(
         "select began, ended from (
            select min(valid_from) as began, nullif(max(valid_to), 'infinity') as ended from (
-             select w.applied_at as valid_from, 'infinity'::timestamptz as valid_to
-               from groups g join runs w on w.id = g.run_id where g.id = $1
+             select coalesce(w.applied_at, g.valid_from) as valid_from, 'infinity'::timestamptz as valid_to
+               from groups g left join runs w on w.id = g.run_id where g.id = $1
              union all
              select valid_from, valid_to from groups_history where id = $1) versions
          ) life where began is not null",
@@ -182,6 +191,12 @@ pub fn related(conn: &mut PgConnection, at: &AsOf, group: i64, limit: i64) -> Qu
 pub(super) fn membership_associations(conn: &mut PgConnection) -> QueryResult<Vec<i32>> {
     let ends = Ends::load(conn)?;
     Ok(ends.group_first.into_iter().chain(ends.group_last).collect())
+}
+
+/// The associations whose links are memberships: those that come from groups, and those that lead to groups.
+pub(super) fn membership_ends(conn: &mut PgConnection) -> QueryResult<(Vec<i32>, Vec<i32>)> {
+    let ends = Ends::load(conn)?;
+    Ok((ends.group_first, ends.group_last))
 }
 
 /// Membership associations by the end that is the group: where links come from groups, `from` holds `to`; where they

@@ -8,7 +8,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 
 /// The tables that are divided by month.
-pub const TABLES: [&str; 5] = ["resources_history", "links_history", "persons_history", "groups_history", "changes"];
+pub const TABLES: [&str; 6] =
+    ["resources_history", "links_history", "persons_history", "groups_history", "local_memberships_history", "changes"];
 
 /// One migration, attaching or purging at a time.
 const LOCK: i64 = 7_105_578;

@@ -1,20 +1,26 @@
 //! A person: our own record of a human. What pages and command line read of it; runs write it (`pipeline::people`).
 
 pub mod blocking;
+mod by_account;
 mod history;
 mod listing;
 mod memberships;
+mod of_type;
 mod organizations;
 pub mod partition;
 mod selection;
+mod profile_types;
 
+pub use by_account::{LocalEdit, OverrideRecord, local_edits, overrides, overrides_of};
 pub use history::{PastVersion, history, life};
 pub(super) use listing::ids_matching;
 pub use listing::{Filter, MOST_FOUND, Page, StateFilter, after_id, page};
 use listing::{bind_words, columns, matching};
 pub use memberships::{Membership, memberships};
+pub use of_type::{page_of_type, types};
 pub use organizations::{Organization, organizations};
 pub use selection::{Selection, select};
+pub use profile_types::profile_types;
 
 use crate::model::as_of::AsOf;
 use crate::schema::persons;

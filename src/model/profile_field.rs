@@ -1,7 +1,13 @@
 //! A profile field: what a person's profile may hold, where its value may come from, and who may edit it.
 
+pub mod entry;
+mod field_type;
+mod permission;
+
+pub use field_type::FieldType;
+pub use permission::{Editor, Permission, permission};
+
 use super::connector::ConnectorDefinition;
-use super::property::ValueType;
 use crate::schema::profile_fields;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -10,46 +16,48 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The profile fields that exist from the start, with the types that they keep.
-pub const BUILT_IN: [(&str, ValueType); 16] = [
-    ("user_name", ValueType::Text),
-    ("employee_id", ValueType::Text),
-    ("given_name", ValueType::Text),
-    ("family_name", ValueType::Text),
-    ("display_name", ValueType::Text),
-    ("mail", ValueType::Text),
-    ("phone", ValueType::Text),
-    ("mobile", ValueType::Text),
-    ("title", ValueType::Text),
-    ("department", ValueType::Text),
-    ("location", ValueType::Text),
-    ("country", ValueType::Text),
-    ("language", ValueType::Text),
-    ("time_zone", ValueType::Text),
-    ("summary", ValueType::Text),
-    ("photo", ValueType::Binary),
+pub const BUILT_IN: [(&str, FieldType); 16] = [
+    ("user_name", FieldType::Text),
+    ("employee_id", FieldType::Text),
+    ("given_name", FieldType::Text),
+    ("family_name", FieldType::Text),
+    ("display_name", FieldType::Text),
+    ("mail", FieldType::Text),
+    ("phone", FieldType::Text),
+    ("mobile", FieldType::Text),
+    ("title", FieldType::Text),
+    ("department", FieldType::Text),
+    ("location", FieldType::Text),
+    ("country", FieldType::Text),
+    ("language", FieldType::Text),
+    ("time_zone", FieldType::Text),
+    ("summary", FieldType::Text),
+    ("photo", FieldType::Binary),
 ];
 
 /// One `[[profile_field]]` of the settings document. What is absent keeps the value of a field that exists already.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct ProfileFieldDefinition {
     /// Unique.
     pub name: String,
     /// What pages call it; the name if absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// What its value is; text if absent. Fields that exist from the start keep theirs.
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    pub value_type: Option<ValueType>,
+    #[serde(rename = "type")]
+    pub value_type: Option<FieldType>,
     /// A profile without it is incomplete.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub required: bool,
     /// Connectors in order: the first that has a value wins. None: the order in which connectors were created.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,
     /// Who may edit it, if no source fills it.
-    #[serde(default)]
     pub editable_by: EditableBy,
+    /// The words of a choice, in order.
+    pub choices: Vec<String>,
+    /// A person may have several values.
+    pub multivalued: bool,
+    /// Shown to administrators alone.
+    pub hidden: bool,
 }
 
 /// Who may edit a profile field.
@@ -66,12 +74,24 @@ pub enum EditableBy {
 }
 
 impl EditableBy {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Nobody, Self::Person, Self::Administrator];
+
     /// The word in documents and SQL.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Nobody => "nobody",
             Self::Person => "person",
             Self::Administrator => "administrator",
+        }
+    }
+
+    /// For people.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Nobody => "nobody: sources fill it",
+            Self::Person => "the person, and administrators",
+            Self::Administrator => "administrators",
         }
     }
 }
@@ -84,7 +104,7 @@ pub struct ProfileField {
     pub name: String,
     /// What pages call it.
     pub title: String,
-    /// The word of [`ValueType`].
+    /// The word of [`FieldType`].
     #[diesel(column_name = type_)]
     pub value_type: String,
     /// A profile without it is incomplete.
@@ -99,6 +119,29 @@ pub struct ProfileField {
     pub position: i32,
     /// `built_in`, `settings`, or the connector that named it first.
     pub declared_by: String,
+    /// The words of a choice, in order. None is null.
+    pub choices: Vec<Option<String>>,
+    /// A person may have several values.
+    pub multivalued: bool,
+    /// Shown to administrators alone.
+    pub hidden: bool,
+}
+
+impl ProfileField {
+    /// What its value is.
+    pub fn field_type(&self) -> FieldType {
+        FieldType::from_word(&self.value_type).unwrap_or_default()
+    }
+
+    /// Who may edit it, where no source fills it.
+    pub fn editors(&self) -> EditableBy {
+        EditableBy::ALL.into_iter().find(|one| one.as_str() == self.editable_by).unwrap_or_default()
+    }
+
+    /// Whether people write it on one line: all but longer texts.
+    pub fn is_line(&self) -> bool {
+        self.field_type() != FieldType::Text || (self.declared_by == "built_in" && self.name != "summary")
+    }
 }
 
 /// All profile fields in the order of the profile.
@@ -183,6 +226,9 @@ pub(super) fn store(
             profile_fields::required.eq(definition.required),
             profile_fields::sources.eq(definition.sources.iter().map(Some).collect::<Vec<_>>()),
             profile_fields::editable_by.eq(definition.editable_by.as_str()),
+            profile_fields::choices.eq(definition.choices.iter().map(Some).collect::<Vec<_>>()),
+            profile_fields::multivalued.eq(definition.multivalued),
+            profile_fields::hidden.eq(definition.hidden),
         );
         let position = next_position(connection)?;
         diesel::insert_into(profile_fields::table)
@@ -210,6 +256,11 @@ pub(super) fn store(
         ));
     }
     Ok(messages)
+}
+
+/// Removes a field. What persons have in it is for the caller to remove before.
+pub fn remove(connection: &mut PgConnection, name: &str) -> QueryResult<bool> {
+    Ok(diesel::delete(profile_fields::table.find(name)).execute(connection)? > 0)
 }
 
 fn next_position(connection: &mut PgConnection) -> QueryResult<i32> {

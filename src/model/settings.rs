@@ -108,6 +108,11 @@ pub fn held_at(connection: &mut PgConnection, moment: DateTime<Utc>) -> QueryRes
         .optional()
 }
 
+/// Lets nobody else change the settings until the transaction ends.
+pub fn lock(connection: &mut PgConnection) -> QueryResult<()> {
+    diesel::sql_query("lock table settings_versions in share row exclusive mode").execute(connection).map(drop)
+}
+
 /// Makes `document` the settings that hold. `definition` is what it says and `before` what the document that held until
 /// now said, both from `document::parse`. The same text writes nothing.
 pub fn apply(
@@ -118,7 +123,7 @@ pub fn apply(
     by: &str,
 ) -> QueryResult<Applied> {
     connection.transaction(|connection| {
-        diesel::sql_query("lock table settings_versions in share row exclusive mode").execute(connection)?;
+        lock(connection)?;
         let current = current(connection)?;
         let mut messages = unknown_sources(connection, definition)?;
         if let Some(current) = current.as_ref().filter(|current| current.document == document) {

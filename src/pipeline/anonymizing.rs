@@ -9,18 +9,17 @@ mod erasing;
 mod identity;
 mod redaction;
 
-use super::synchronize::ONE_AT_A_TIME;
 use crate::document;
 use crate::model::connector::ConnectorId;
 use crate::model::run::RunId;
-use crate::model::{audit, configuration, connector, extraction, snapshot, suppression};
+use crate::model::{applying, audit, configuration, connector, extraction, snapshot, suppression};
 use crate::secret::Key;
 use crate::store::{Store, StoreError};
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz};
 use erasing::Erasing;
 use identity::Identity;
 use serde_json::json;
@@ -151,14 +150,7 @@ pub fn forget_snapshots(conn: &mut PgConnection, store: &Store) -> Result<(), St
 
 /// No run is applied while this transaction goes on.
 fn hold_still(conn: &mut PgConnection) -> Result<(), AnonymizeError> {
-    #[derive(QueryableByName)]
-    struct Locked {
-        #[diesel(sql_type = Bool)]
-        locked: bool,
-    }
-    let lock: Locked =
-        diesel::sql_query(format!("select pg_try_advisory_xact_lock({ONE_AT_A_TIME}) as locked")).get_result(conn)?;
-    if lock.locked { Ok(()) } else { Err(AnonymizeError::Applying) }
+    if applying::try_alone(conn)? { Ok(()) } else { Err(AnonymizeError::Applying) }
 }
 
 /// Nobody works for these connectors, and nobody starts to.

@@ -5,7 +5,10 @@
 //! in which the connectors were created, never in which they ran.
 
 mod joining;
+mod overrides;
 mod stored;
+
+pub use overrides::Override;
 
 use crate::model::entity_type::{OnMissing, OnReturn, UsersDefinition};
 use chrono::{DateTime, Utc};
@@ -103,6 +106,10 @@ pub struct Person {
     pub provenance: BTreeMap<String, Provenance>,
     /// Why it is blocked.
     pub blocks: Vec<Block>,
+    /// Values that accounts set; no run changes them.
+    pub local: Map<String, Value>,
+    /// What an administrator set over all sources, by profile field. `fields` holds their values.
+    pub overrides: BTreeMap<String, Override>,
 }
 
 impl Person {
@@ -173,6 +180,11 @@ impl Authority {
         if gone().any(|entity_type| policy(entity_type) == Some(OnMissing::Delete)) {
             return Fate::Deleted;
         }
+        // What sources say is worked out as if nothing were overridden, and laid beneath.
+        let (local, overrides) =
+            before.map(|person| (person.local.clone(), person.overrides.clone())).unwrap_or_default();
+        let lifted = before.map(Person::lifted);
+        let before = lifted.as_deref();
         let (fields, provenance) = self.values(before, testimonies, &has_user);
         let mut blocks: Vec<Block> = before.map(|person| person.blocks.clone()).unwrap_or_default();
         blocks.retain(|block| !self.is_lifted(block, testimonies));
@@ -190,7 +202,8 @@ impl Authority {
                 });
             }
         }
-        Fate::Stays(Person { fields, provenance, blocks })
+        let person = Person { fields, provenance, blocks, local, overrides: BTreeMap::new() };
+        Fate::Stays(person.overridden(overrides))
     }
 
     fn values(

@@ -57,7 +57,10 @@ pub fn apply(
         .bind::<Integer, _>(run)
         .execute(connection)?;
     }
-    if changed { nest(connection) } else { Ok(()) }
+    if changed {
+        nest(connection)?;
+    }
+    Ok(())
 }
 
 /// Keeps the groups of the entity type `$1` that the run `$5` ends: their resource is gone, or is called differently.
@@ -74,8 +77,9 @@ const HISTORY: &str = "
             or r.run_id = $5 and (g.name, g.profile_type, g.past_profile_type)
                  is distinct from (coalesce(nullif(r.attributes ->> $2, ''), r.key), $3, $4))";
 
-/// Recomputes which groups are in which, from all membership links between groups. They are few: groups, not members.
-fn nest(connection: &mut PgConnection) -> Result<(), TaskError> {
+/// Recomputes which groups are in which, from all membership links between groups and the groups within local ones. They
+/// are few: groups, not members.
+pub(super) fn nest(connection: &mut PgConnection) -> QueryResult<()> {
     #[derive(QueryableByName)]
     struct Edge {
         #[diesel(sql_type = BigInt)]
@@ -90,7 +94,11 @@ fn nest(connection: &mut PgConnection) -> Result<(), TaskError> {
            join groups p on p.entity_type_id = a.from_entity_type_id
            join groups c on c.entity_type_id = any(a.to_entity_type_ids)
            join links l on l.association_id = a.id and l.from_id = p.resource_id and l.to_id = c.resource_id
-          where a.membership and not a.retired",
+          where a.membership and not a.retired
+         union
+         select n.parent_id, n.child_id
+           from local_nesting n join groups p on p.id = n.parent_id join groups c on c.id = n.child_id
+          where n.removed_at is null",
     )
     .load(connection)?;
     diesel::sql_query("delete from group_closure").execute(connection)?;

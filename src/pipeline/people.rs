@@ -4,6 +4,7 @@
 pub mod by_hand;
 pub mod candidates;
 pub mod correlation;
+pub mod edits;
 pub mod graces;
 mod households;
 pub mod moving;

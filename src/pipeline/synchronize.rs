@@ -3,6 +3,7 @@
 mod apply;
 mod correlations;
 
+use super::local_groups::rules;
 use super::people::{self, PeopleWorld};
 use super::progress::Progress;
 use super::revert::applying as revert;
@@ -15,16 +16,12 @@ use crate::model::entity_type::Represents;
 use crate::model::extraction::{self, ExtractionId};
 use crate::model::partition;
 use crate::model::run::{self, Mode, Run};
-use crate::model::{association, configuration, correlation, cursor, doubt, entity_type};
+use crate::model::{applying, association, configuration, correlation, cursor, doubt, entity_type};
 use diesel::Connection;
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
 use std::collections::BTreeMap;
-
-/// One connector synchronizes at a time: the advisory lock that says so, for the length of the transaction.
-pub(super) const ONE_AT_A_TIME: i64 = 0x6d75_7374;
 
 /// Applies the claimed run.
 pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), TaskError> {
@@ -55,14 +52,7 @@ fn work(
     claim: &Claim,
     progress: &Progress,
 ) -> Result<Option<(Ending, Option<String>)>, TaskError> {
-    #[derive(QueryableByName)]
-    struct Locked {
-        #[diesel(sql_type = Bool)]
-        locked: bool,
-    }
-    let lock: Locked = diesel::sql_query(format!("select pg_try_advisory_xact_lock({ONE_AT_A_TIME}) as locked"))
-        .get_result(connection)?;
-    if !lock.locked {
+    if !applying::try_alone(connection)? {
         return Ok(None);
     }
     let place = format!("run {}", claim.run);
@@ -140,6 +130,7 @@ fn apply(
         counters.persons.stored = stored;
         doubt::keep(connection, connector.id, run.id)?;
         correlation::settle(connection, connector.id)?;
+        rules::follow_run(connection, run.id.0, now)?;
     }
     let memberships: Vec<i32> = association::of_connector(connection, connector.id)?
         .into_iter()

@@ -2,7 +2,7 @@
 
 use crate::model::as_of::AsOf;
 use crate::model::connector;
-use crate::model::person::{self, Membership, Person};
+use crate::model::person::{self, Membership, OverrideRecord, Person};
 use crate::pipeline::provenance::{Origin, Origins};
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
@@ -36,6 +36,15 @@ pub struct Record {
 pub enum From {
     /// A connector.
     Source(Origin),
+    /// An administrator's value over those of the sources.
+    Override {
+        /// The account.
+        overridden_by: String,
+        /// Why.
+        reason: String,
+        /// When it ends by itself.
+        until: Option<DateTime<Utc>>,
+    },
     /// An account set it.
     Local {
         /// Always true.
@@ -78,23 +87,40 @@ pub fn records(
         .iter()
         .flat_map(|person| person.field_names().filter_map(|name| person.source(name)).map(|source| source.run));
     origins.learn_runs(conn, runs)?;
+    let mut overrides: HashMap<i64, Vec<OverrideRecord>> = HashMap::new();
+    for one in person::overrides_of(conn, at, &ids)? {
+        overrides.entry(one.person_id).or_default().push(one);
+    }
     let records = persons.into_iter().map(|person| {
         let groups = groups.remove(&person.id).unwrap_or_default();
-        record(person, groups, origins, at.moment().unwrap_or(now))
+        let overrides = overrides.remove(&person.id).unwrap_or_default();
+        record(person, groups, overrides, origins, at.moment().unwrap_or(now))
     });
     Ok(records.collect())
 }
 
-fn record(person: Person, groups: Vec<Membership>, origins: &Origins, now: DateTime<Utc>) -> Record {
+fn record(
+    person: Person,
+    groups: Vec<Membership>,
+    overrides: Vec<OverrideRecord>,
+    origins: &Origins,
+    now: DateTime<Utc>,
+) -> Record {
     let mut fields = Map::new();
     let mut provenance = BTreeMap::new();
     for name in person.field_names() {
         let Some(value) = person.value(name) else { continue };
         fields.insert(name.clone(), value.clone());
         let is_sourced = person.fields.get(name).is_some_and(|value| !value.is_null());
-        let from = match person.source(name).filter(|_| is_sourced) {
-            Some(source) => origins.of(source).map(From::Source),
-            None => Some(From::Local { local: true }),
+        let overridden = overrides.iter().find(|one| one.field == *name && is_sourced);
+        let from = match (person.source(name).filter(|_| is_sourced), overridden) {
+            (Some(source), _) => origins.of(source).map(From::Source),
+            (None, Some(one)) => Some(From::Override {
+                overridden_by: one.made_by.clone(),
+                reason: one.reason.clone(),
+                until: one.due_at,
+            }),
+            (None, None) => Some(From::Local { local: true }),
         };
         if let Some(from) = from {
             provenance.insert(name.clone(), from);

@@ -28,6 +28,9 @@ pub const LONGEST_VALUE: usize = 64 * 1024;
 /// The parser recurses on the thread's stack; this is enough for [`LONGEST_EXPRESSION`] bytes of anything.
 const PARSER_STACK: usize = 64 * 1024 * 1024;
 
+/// The variable that holds a profile.
+const PROFILE: &str = "profile";
+
 /// A compiled expression.
 #[derive(Debug)]
 pub struct Expression {
@@ -79,15 +82,25 @@ impl Expression {
     /// Compiles an expression: syntax, names of functions and variables, bounds. Whether its columns exist is for the
     /// caller to say, see [`Expression::columns`].
     pub fn compile(source: &str) -> Result<Self, ExpressionError> {
+        Self::compile_over(source, "row")
+    }
+
+    /// The same for an expression over a person's profile: `profile.department == 'Computing'`.
+    pub fn compile_for_profile(source: &str) -> Result<Self, ExpressionError> {
+        Self::compile_over(source, PROFILE)
+    }
+
+    /// `record`: the name of the variable that holds the record.
+    fn compile_over(source: &str, record: &'static str) -> Result<Self, ExpressionError> {
         if source.len() > LONGEST_EXPRESSION {
             let message = format!("has {} bytes; an expression can have at most {LONGEST_EXPRESSION}", source.len());
             return Err(ExpressionError { line: 1, column: 1, message });
         }
         if source.trim().is_empty() {
-            let message = "is empty; leave the property without one, or write for example row.Name".to_owned();
+            let message = format!("is empty; leave it out, or write for example {record}.Name");
             return Err(ExpressionError { line: 1, column: 1, message });
         }
-        on_deep_stack(source)
+        on_deep_stack(source, record)
     }
 
     /// The expression as written.
@@ -144,10 +157,11 @@ impl<'a> Evaluated<'a> {
 }
 
 /// Compiles where the parser has room, and where a panic in it is an error.
-fn on_deep_stack(source: &str) -> Result<Expression, ExpressionError> {
+fn on_deep_stack(source: &str, record: &'static str) -> Result<Expression, ExpressionError> {
     let failed = |message: String| Err(ExpressionError { line: 1, column: 1, message });
     std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(PARSER_STACK).spawn_scoped(scope, || compile(source));
+        let thread =
+            std::thread::Builder::new().stack_size(PARSER_STACK).spawn_scoped(scope, || compile(source, record));
         match thread.map(|thread| thread.join()) {
             Ok(Ok(compiled)) => compiled,
             Ok(Err(_)) => failed("the parser gave up; write it in a simpler way".to_owned()),
@@ -156,9 +170,9 @@ fn on_deep_stack(source: &str) -> Result<Expression, ExpressionError> {
     })
 }
 
-fn compile(source: &str) -> Result<Expression, ExpressionError> {
+fn compile(source: &str, record: &'static str) -> Result<Expression, ExpressionError> {
     let program = ENGINE.env.compile(source).map_err(|errors| syntax_error(&errors))?;
-    let inspected = inspect::inspect(source, &program)?;
+    let inspected = inspect::inspect(source, &program, record)?;
     Ok(Expression {
         source: source.to_owned(),
         program,

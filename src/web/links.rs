@@ -20,6 +20,8 @@ pub const MATCHES: &str = "/matches";
 pub const GROUPS: &str = "/groups";
 /// Feeds of all connectors that read files.
 pub const FEEDS: &str = "/feeds";
+/// The fields of profiles.
+pub const PROFILE_FIELDS: &str = "/profile-fields";
 /// API tokens.
 pub const TOKENS: &str = "/tokens";
 /// Accounts.
@@ -125,9 +127,29 @@ pub fn photo(id: i64) -> String {
     format!("/users/{id}/photo")
 }
 
+/// Where a value of a user is overridden.
+pub fn user_override(id: i64, field: &str) -> String {
+    format!("/users/{id}/override/{}", segment(field))
+}
+
+/// A profile field.
+pub fn profile_field(name: &str) -> String {
+    format!("{PROFILE_FIELDS}/{}", segment(name))
+}
+
+/// Something of a profile field: `remove`.
+pub fn of_profile_field(name: &str, part: &str) -> String {
+    format!("{}/{part}", profile_field(name))
+}
+
 /// A group.
 pub fn group(id: i64) -> String {
     format!("/groups/{id}")
+}
+
+/// Something of a local group: `edit`, `rule`, `members`.
+pub fn of_group(id: i64, part: &str) -> String {
+    format!("/groups/{id}/{part}")
 }
 
 /// An address with a query; empty values are left out.

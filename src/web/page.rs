@@ -35,6 +35,8 @@ pub enum Section {
     Feeds,
     /// Notifications.
     Deliveries,
+    /// Profile fields.
+    ProfileFields,
     /// API tokens.
     Tokens,
     /// The audit log.
@@ -176,6 +178,7 @@ impl Layout {
             Section::Groups => links::GROUPS,
             Section::Feeds => links::FEEDS,
             Section::Deliveries => links::DELIVERIES,
+            Section::ProfileFields => links::PROFILE_FIELDS,
             Section::Tokens => links::TOKENS,
             Section::Audit => links::AUDIT,
             Section::Settings => links::ACCOUNTS,

@@ -7,6 +7,8 @@ mod edit;
 mod every_page;
 mod feeds;
 mod groups;
+mod local_data;
+mod local_groups;
 mod mapping;
 mod new_connector;
 mod notifications;

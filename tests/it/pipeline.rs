@@ -21,6 +21,7 @@ mod newcomers;
 mod nightly;
 mod order_of_sources;
 mod privacy;
+mod profile_types;
 mod proof;
 mod proposal;
 mod replay;

@@ -47,7 +47,12 @@ fn persons_of_the_version_before_are_kept_when_they_come_to_lie_apart_and_on_the
         .unwrap();
     let kept = |connection: &mut PgConnection| -> Vec<String> {
         let lines: Vec<Line> =
-            diesel::sql_query("select p::text as line from persons p order by id").load(connection).unwrap();
+            diesel::sql_query(
+            "select (id, state, created_by, created_run_id, run_id, valid_from, fields, provenance, local, blocks, search)::text
+               as line from persons order by id",
+        )
+        .load(connection)
+        .unwrap();
         lines.into_iter().map(|line| line.line).collect()
     };
     let before = kept(&mut connection);

@@ -98,6 +98,7 @@ fn libraries_stay_behind_their_fences() {
             &["connectors/files/packing", "connectors/files/tests/packed"],
             "archives are opened in connectors/files/packing",
         ),
+        ("image::", &["values/photo"], "photos are unpacked and drawn anew in values/photo"),
         ("argon2", &["web/password"], "passwords are hashed in one place"),
     ];
     for (library, places, rule) in fences {

@@ -45,6 +45,9 @@ impl fmt::Display for Text<'_> {
                     let place = origin.place();
                     write!(f, "{}{place})", if place.is_empty() { "" } else { ", " })?;
                 }
+                Some(From::Override { overridden_by, reason, .. }) => {
+                    write!(f, "  (overridden by {overridden_by}: {reason})")?
+                }
                 Some(From::Local { .. }) => write!(f, "  (local)")?,
                 None => {}
             }

@@ -59,9 +59,13 @@ fn edges(conn: &mut PgConnection, at: &AsOf) -> QueryResult<Vec<Edge>> {
            from {groups} c
            cross join lateral (select from_id from {links} l
                                 where l.association_id = any($1) and l.to_id = c.resource_id offset 0) l
-           join {groups} p on p.resource_id = l.from_id",
+           join {groups} p on p.resource_id = l.from_id
+         union
+         select n.parent_id, n.child_id
+           from {nesting} n join {groups} p on p.id = n.parent_id join {groups} c on c.id = n.child_id",
         groups = at.groups(),
-        links = at.links()
+        links = at.links(),
+        nesting = at.local_nesting()
     ))
     .bind::<Array<Integer>, _>(ends.group_first)
     .load(conn)

@@ -40,7 +40,7 @@ pub struct PastVersion {
 pub fn history(conn: &mut PgConnection, at: &AsOf, id: i64, limit: i64) -> QueryResult<Vec<PastVersion>> {
     diesel::sql_query(
         "select state, run_id, ended_by_run_id, valid_from, valid_to, fields, local, blocks
-           from persons_history where id = $1 and ($2 is null or valid_to <= $2) order by valid_to desc limit $3",
+           from persons_history where id = $1 and ($2 is null or valid_to <= $2) order by valid_to desc, valid_from desc limit $3",
     )
     .bind::<BigInt, _>(id)
     .bind::<Nullable<Timestamptz>, _>(at.moment())

@@ -31,6 +31,14 @@ pub struct Membership {
     #[diesel(sql_type = Nullable<Text>)]
     #[serde(skip)]
     pub connector_title: Option<String>,
+    /// What the group makes of its members while they are current.
+    #[diesel(sql_type = Nullable<Text>)]
+    #[serde(skip)]
+    pub profile_type: Option<String>,
+    /// What it has made of them afterwards.
+    #[diesel(sql_type = Nullable<Text>)]
+    #[serde(skip)]
+    pub past_profile_type: Option<String>,
     /// The direct group through which the person is in this one; `None`: directly.
     #[diesel(sql_type = Nullable<Text>)]
     pub via: Option<String>,
@@ -76,6 +84,7 @@ pub fn memberships(conn: &mut PgConnection, at: &AsOf, persons: &[i64]) -> Query
              order by d.person_id, c.ancestor_id, c.depth, d.id)
          )
          select held.person_id, g.id as group_id, g.name, g.resource_id is not null as managed,
+                g.profile_type, g.past_profile_type,
                 c.name as connector, c.display_name as connector_title, v.name as via, v.id as via_id
            from held
            join {groups} g on g.id = held.id

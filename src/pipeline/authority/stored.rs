@@ -19,7 +19,8 @@ impl Person {
                 }
             }
         }
-        Ok(Self { fields, provenance, blocks: serde_json::from_value(blocks)? })
+        let blocks = serde_json::from_value(blocks)?;
+        Ok(Self { fields, provenance, blocks, ..Self::default() })
     }
 
     /// Its provenance as it is stored: what most fields share stands once, under no name, for all fields that are not
@@ -50,7 +51,7 @@ mod tests {
         let person = |lines: &[(&str, i32)]| Person {
             fields: lines.iter().map(|(field, _)| ((*field).to_owned(), json!("x"))).collect(),
             provenance: lines.iter().map(|&(field, line)| (field.to_owned(), from(line))).collect(),
-            blocks: Vec::new(),
+            ..Person::default()
         };
         let stored = |person: &Person| serde_json::to_value(person.stored_provenance()).unwrap();
         let several = person(&[("mail", 7), ("phone", 8), ("title", 7)]);

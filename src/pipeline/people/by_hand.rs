@@ -17,15 +17,14 @@ use crate::model::connector::{self, ConnectorId};
 use crate::model::correlation::{self, NewDecision, Verdict};
 use crate::model::counters::PersonCounters;
 use crate::model::decision::Decider;
-use crate::model::{audit, configuration, merge, partition};
+use crate::model::{applying, audit, configuration, merge, partition};
 use crate::pipeline::TaskError;
 use crate::pipeline::authority::{Fate, Person};
-use crate::pipeline::synchronize::ONE_AT_A_TIME;
 use assigning::assign;
 use chrono::{DateTime, Utc};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool};
+use diesel::sql_types::BigInt;
 use serde_json::json;
 
 /// Nobody leaves and nobody joins by what was changed by hand: a relation of changes without any.
@@ -199,15 +198,8 @@ fn exclusively<T>(
     conn: &mut PgConnection,
     work: impl FnOnce(&mut PgConnection, DateTime<Utc>) -> Result<T, ByHandError>,
 ) -> Result<T, ByHandError> {
-    #[derive(QueryableByName)]
-    struct Locked {
-        #[diesel(sql_type = Bool)]
-        locked: bool,
-    }
     conn.transaction(|conn| {
-        let lock: Locked = diesel::sql_query(format!("select pg_try_advisory_xact_lock({ONE_AT_A_TIME}) as locked"))
-            .get_result(conn)?;
-        if !lock.locked {
+        if !applying::alone(conn)? {
             return Err(ByHandError::Busy);
         }
         let now = db::now(conn)?;

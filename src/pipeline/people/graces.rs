@@ -1,14 +1,20 @@
 //! Graces: a leaver whose grace period is over becomes past without a run.
 
+use crate::pipeline::local_groups::rules;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::Timestamptz;
+use diesel::sql_types::{BigInt, Timestamptz};
 
 /// Makes past the persons whose grace period has ended by `now`; returns how many. Safe from several servers at once.
 pub fn end(connection: &mut PgConnection, now: DateTime<Utc>) -> QueryResult<usize> {
+    #[derive(QueryableByName)]
+    struct Ended {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+    }
     connection.transaction(|connection| {
         // The version that ends here was written by the run that blocked; no other run ends it.
-        diesel::sql_query(
+        let ended: Vec<Ended> = diesel::sql_query(
             "with due as materialized (
                select p.id from persons p
                 where p.state = 'current' and p.blocks <> '[]' and exists (
@@ -22,9 +28,12 @@ pub fn end(connection: &mut PgConnection, now: DateTime<Utc>) -> QueryResult<usi
                       p.fields, p.provenance, p.local, p.blocks, p.search
                  from persons p join due using (id)
              )
-             update persons p set state = 'past', valid_from = $1 from due where p.id = due.id",
+             update persons p set state = 'past', valid_from = $1 from due where p.id = due.id returning p.id",
         )
         .bind::<Timestamptz, _>(now)
-        .execute(connection)
+        .load(connection)?;
+        let ended: Vec<i64> = ended.into_iter().map(|row| row.id).collect();
+        rules::follow_edit(connection, &ended, now)?;
+        Ok(ended.len())
     })
 }

@@ -1,13 +1,13 @@
 //! A person with all that its users say, read in batches: as it is, or as a change set would make it.
 
 use crate::pipeline::TaskError;
-use crate::pipeline::authority::{Authority, Person, Testimony};
+use crate::pipeline::authority::{Authority, Override, Person, Testimony};
 use crate::pipeline::progress::Progress;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Integer, Jsonb};
+use diesel::sql_types::{Array, BigInt, Integer, Jsonb, Nullable, Text};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Which state of the world is read, and which persons in it are touched. Both name a relation of changes (the columns of
 /// `changes`): of one run only.
@@ -115,8 +115,12 @@ pub(super) fn read(
         .collect())
 }
 
-/// `to_write`: nobody changes them by hand between now and the end of the transaction.
-fn persons(connection: &mut PgConnection, ids: &[i64], to_write: bool) -> Result<HashMap<i64, Person>, TaskError> {
+/// These persons as they are stored. `to_write`: nobody changes them by hand between now and the end of the transaction.
+pub(super) fn persons(
+    connection: &mut PgConnection,
+    ids: &[i64],
+    to_write: bool,
+) -> Result<HashMap<i64, Person>, TaskError> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = BigInt)]
@@ -127,20 +131,59 @@ fn persons(connection: &mut PgConnection, ids: &[i64], to_write: bool) -> Result
         provenance: Value,
         #[diesel(sql_type = Jsonb)]
         blocks: Value,
+        #[diesel(sql_type = Jsonb)]
+        local: Value,
     }
     let lock = if to_write { "for no key update" } else { "" };
-    let rows: Vec<Row> =
-        diesel::sql_query(format!("select id, fields, provenance, blocks from persons where id = any($1) {lock}"))
-            .bind::<Array<BigInt>, _>(ids)
-            .load(connection)?;
+    let rows: Vec<Row> = diesel::sql_query(format!(
+        "select id, fields, provenance, blocks, local from persons where id = any($1) {lock}"
+    ))
+    .bind::<Array<BigInt>, _>(ids)
+    .load(connection)?;
+    let mut overrides = overrides(connection, ids)?;
     rows.into_iter()
         .map(|row| {
-            let person = Person::from_stored(row.fields, row.provenance, row.blocks).map_err(|error| {
+            let mut person = Person::from_stored(row.fields, row.provenance, row.blocks).map_err(|error| {
                 TaskError::failed(format!("person {}", row.id), format!("what is stored of it can't be read: {error}"))
             })?;
+            person.overrides = overrides.remove(&row.id).unwrap_or_default();
+            if let Value::Object(local) = row.local {
+                person.local = local;
+            }
             Ok((row.id, person))
         })
         .collect()
+}
+
+/// The overrides that stand, of these persons: few, found by their own index.
+fn overrides(
+    connection: &mut PgConnection,
+    ids: &[i64],
+) -> Result<HashMap<i64, BTreeMap<String, Override>>, TaskError> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        person_id: i64,
+        #[diesel(sql_type = Text)]
+        field: String,
+        #[diesel(sql_type = Jsonb)]
+        value: Value,
+        #[diesel(sql_type = Nullable<Jsonb>)]
+        beneath: Option<Value>,
+    }
+    let rows: Vec<Row> = diesel::sql_query(
+        "select person_id, field, value, beneath from overrides where ended_at is null and person_id = any($1)",
+    )
+    .bind::<Array<BigInt>, _>(ids)
+    .load(connection)?;
+    let mut by_person: HashMap<i64, BTreeMap<String, Override>> = HashMap::new();
+    for Row { person_id, field, value, beneath } in rows {
+        let one = Override::from_stored(value, beneath).map_err(|error| {
+            TaskError::failed(format!("person {person_id}"), format!("an override can't be read: {error}"))
+        })?;
+        by_person.entry(person_id).or_default().insert(field, one);
+    }
+    Ok(by_person)
 }
 
 fn testimonies(

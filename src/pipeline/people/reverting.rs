@@ -110,6 +110,7 @@ fn fate(
     now: DateTime<Utc>,
 ) -> Fate {
     let Household { person, before, testimonies, missing, .. } = household;
+    let by_hand = before.as_ref().map(|person| (person.local.clone(), person.overrides.clone()));
     let (Some(before), Some(past)) = (before, pasts.remove(&person)) else {
         return authority.decide(None, &testimonies, &[], run, now);
     };
@@ -120,10 +121,12 @@ fn fate(
         return authority.decide(Some(&before), &testimonies, &missing, run, now);
     }
     // Who goes with a revert was not there before, and so is no leaver: nothing is missing.
-    let base = match past.earlier {
+    let mut base = match past.earlier {
         Some(earlier) if past.untouched => earlier,
         earlier => without(before, earlier.as_ref(), reverted),
     };
+    // What accounts have set stays, whatever is reverted.
+    (base.local, base.overrides) = by_hand.unwrap_or_default();
     authority.decide(Some(&base), &testimonies, &[], run, now)
 }
 
@@ -186,6 +189,7 @@ fn pasts(
                   select from persons_history v where v.id = p.id and v.run_id = $1)) as made,
                 p.local <> '{}'
                   or exists (select from local_memberships m where m.person_id = p.id)
+                  or exists (select from overrides o where o.person_id = p.id and o.ended_at is null)
                   or exists (select from jsonb_array_elements(p.blocks) block where block ? 'account') as attached,
                 h.fields, h.provenance, h.blocks
            from persons p
@@ -247,7 +251,7 @@ fn bring_back(
     let mut last = i64::MIN;
     loop {
         let gone: Vec<Row> = diesel::sql_query(format!(
-            "select h.id, h.fields from persons_history h
+            "select h.id, h.local || h.fields as fields from persons_history h
               where h.ended_by_run_id = $1 and h.operation = 'delete' and h.id > $2
                 and exists (select from {} c where c.person_id = h.id and c.operation <> 'delete')
                 and not exists (select from persons p where p.id = h.id)
@@ -262,7 +266,8 @@ fn bring_back(
         last = newest.id;
         brought += gone.len() as u64;
         let ids: Vec<i64> = gone.iter().map(|row| row.id).collect();
-        let words: Vec<String> = gone.iter().filter_map(|row| row.fields.as_object()).map(writing::search).collect();
+        let words: Vec<String> =
+            gone.iter().map(|row| writing::search_of(|field| row.fields.get(field).and_then(Value::as_str))).collect();
         diesel::sql_query(
             "insert into persons (id, state, created_by, created_run_id, run_id, valid_from, fields, provenance, local,
                                   blocks, search)

@@ -12,9 +12,9 @@ use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{Integer, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Integer, Jsonb, Nullable, Text, Timestamptz};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 diesel::table! {
     person_updates (id) {
@@ -44,12 +44,14 @@ pub struct Writing {
     now: DateTime<Utc>,
     new: RowBuffer,
     changed: RowBuffer,
+    beneath: Beneath,
 }
 
 impl Writing {
     /// Nothing yet.
     pub fn new(connector: i32, run: i32, now: DateTime<Utc>) -> Self {
-        Self { connector, run, now, new: RowBuffer::default(), changed: RowBuffer::default() }
+        let (new, changed) = (RowBuffer::default(), RowBuffer::default());
+        Self { connector, run, now, new, changed, beneath: Beneath::default() }
     }
 
     /// Adds what became of a person, unless it is as it was.
@@ -58,8 +60,12 @@ impl Writing {
             (None, Fate::Stays(person)) => self.insert(id, person),
             (None, Fate::Deleted) => {}
             (Some(before), Fate::Deleted) => self.change(id, before, true),
-            (Some(before), Fate::Stays(after)) if before != after => self.change(id, after, false),
-            (Some(_), Fate::Stays(_)) => {}
+            (Some(before), Fate::Stays(after)) => {
+                if !is_same(before, after) {
+                    self.change(id, after, false);
+                }
+                self.beneath.add(id, before, after);
+            }
         }
     }
 
@@ -76,7 +82,7 @@ impl Writing {
             .jsonb(&json(&person.stored_provenance()))
             .jsonb(b"{}")
             .jsonb(&json(&person.blocks))
-            .text(&search(&person.fields));
+            .text(&search(person));
     }
 
     fn change(&mut self, id: i64, person: &Person, deleted: bool) {
@@ -88,7 +94,7 @@ impl Writing {
             .jsonb(&json(&person.fields))
             .jsonb(&json(&person.stored_provenance()))
             .jsonb(&json(&person.blocks))
-            .text(&search(&person.fields));
+            .text(&search(person));
     }
 
     /// Writes the batch.
@@ -102,6 +108,7 @@ impl Writing {
             partition::ensure(connection, self.connector)?;
             copy_rows(connection, persons::table, self.new)?;
         }
+        self.beneath.write(connection)?;
         if self.changed.is_empty() {
             return Ok(());
         }
@@ -168,6 +175,14 @@ impl Writing {
         )
         .bind::<Integer, _>(self.run)
         .execute(connection)?;
+        diesel::sql_query(
+            "insert into local_memberships_history (group_id, person_id, added_by, added_at, removed_by, valid_to)
+             select m.group_id, m.person_id, m.added_by, m.added_at, 'run ' || $1, $2
+               from person_updates u join local_memberships m on m.person_id = u.id where u.deleted",
+        )
+        .bind::<Integer, _>(self.run)
+        .bind::<Timestamptz, _>(self.now)
+        .execute(connection)?;
         connection.batch_execute(
             "delete from local_memberships where person_id in (select id from person_updates where deleted);
              delete from persons where id in (select id from person_updates where deleted);
@@ -177,13 +192,56 @@ impl Writing {
     }
 }
 
-fn state(person: &Person, now: DateTime<Utc>) -> &'static str {
+/// Whether nothing of what stands with the person differs: what overrides cover does not show.
+fn is_same(one: &Person, other: &Person) -> bool {
+    one.fields == other.fields && one.provenance == other.provenance && one.blocks == other.blocks
+}
+
+/// What comes to lie beneath overrides.
+#[derive(Default)]
+pub(super) struct Beneath {
+    persons: Vec<i64>,
+    fields: Vec<String>,
+    values: Vec<Option<Value>>,
+}
+
+impl Beneath {
+    /// Adds what differs for a person.
+    pub(super) fn add(&mut self, id: i64, before: &Person, after: &Person) {
+        for (field, one) in &after.overrides {
+            if before.overrides.get(field) != Some(one) {
+                self.persons.push(id);
+                self.fields.push(field.clone());
+                self.values.push(one.stored_beneath());
+            }
+        }
+    }
+
+    /// Writes it.
+    pub(super) fn write(self, connection: &mut PgConnection) -> QueryResult<()> {
+        if self.persons.is_empty() {
+            return Ok(());
+        }
+        diesel::sql_query(
+            "update overrides o set beneath = b.beneath
+               from unnest($1, $2, $3) as b (person_id, field, beneath)
+              where o.person_id = b.person_id and o.field = b.field and o.ended_at is null",
+        )
+        .bind::<Array<BigInt>, _>(self.persons)
+        .bind::<Array<Text>, _>(self.fields)
+        .bind::<Array<Nullable<Jsonb>>, _>(self.values)
+        .execute(connection)?;
+        Ok(())
+    }
+}
+
+pub(super) fn state(person: &Person, now: DateTime<Utc>) -> &'static str {
     if person.is_past(now) { "past" } else { "current" }
 }
 
 /// What a search for this person may look for, folded.
-pub fn search(fields: &Map<String, Value>) -> String {
-    search_of(|field| fields.get(field).and_then(Value::as_str))
+pub fn search(person: &Person) -> String {
+    search_of(|field| person.fields.get(field).or_else(|| person.local.get(field)).and_then(Value::as_str))
 }
 
 /// Likewise, from the texts of fields.

@@ -86,9 +86,10 @@ const TYPES: [&str; 14] = [
 ];
 
 /// Checks names and bounds, and finds the columns.
-pub(super) fn inspect(source: &str, program: &Program) -> Result<Inspected, ExpressionError> {
+pub(super) fn inspect(source: &str, program: &Program, record: &'static str) -> Result<Inspected, ExpressionError> {
     let mut inspector = Inspector {
         source,
+        record,
         places: program.source_info(),
         columns: BTreeSet::new(),
         all_columns: false,
@@ -103,10 +104,10 @@ pub(super) fn inspect(source: &str, program: &Program) -> Result<Inspected, Expr
         return Err(inspector.error(root, message.to_owned()));
     }
     let plain_column = match &root.expr {
-        Expr::Select(select) if !select.test && matches!(&select.operand.expr, Expr::Ident(name) if name == "row") => {
+        Expr::Select(select) if !select.test && matches!(&select.operand.expr, Expr::Ident(name) if name == record) => {
             Some(select.field.clone())
         }
-        Expr::Call(call) => column_of_index(call).map(str::to_owned),
+        Expr::Call(call) => column_of_index(call, record).map(str::to_owned),
         _ => None,
     };
     let columns = if inspector.all_columns { Columns::All } else { Columns::Named(inspector.columns) };
@@ -168,6 +169,8 @@ impl Cost {
 
 struct Inspector<'e> {
     source: &'e str,
+    /// The name of the variable that holds the record.
+    record: &'static str,
     places: &'e SourceInfo,
     columns: BTreeSet<String>,
     all_columns: bool,
@@ -239,18 +242,19 @@ impl<'e> Inspector<'e> {
         if let Some((_, cost)) = self.variables.iter().rev().find(|(variable, _)| *variable == name) {
             return Ok(*cost);
         }
-        if name == "row" {
+        if name == self.record {
             self.all_columns = true;
             return Ok(Cost::TEXT);
         }
         if TYPES.contains(&name) {
             return Ok(Cost::default());
         }
-        Err(self.error(node, format!("'{name}' is unknown; a column is written row.{name}, a text in quotes")))
+        Err(self
+            .error(node, format!("'{name}' is unknown; a column is written {}.{name}, a text in quotes", self.record)))
     }
 
     fn visit_call(&mut self, node: &'e IdedExpr, call: &'e CallExpr) -> Result<Cost, ExpressionError> {
-        if let Some(column) = column_of_index(call).filter(|_| !self.shadowed("row")) {
+        if let Some(column) = column_of_index(call, self.record).filter(|_| !self.shadowed(self.record)) {
             self.columns.insert(column.to_owned());
             return Ok(Cost::TEXT);
         }
@@ -311,7 +315,7 @@ impl<'e> Inspector<'e> {
     }
 
     fn is_row(&self, node: &IdedExpr) -> bool {
-        matches!(&node.expr, Expr::Ident(name) if name == "row") && !self.shadowed("row")
+        matches!(&node.expr, Expr::Ident(name) if name == self.record) && !self.shadowed(self.record)
     }
 
     fn shadowed(&self, name: &str) -> bool {
@@ -335,10 +339,10 @@ impl<'e> Inspector<'e> {
 }
 
 /// The column of `row["Given Name"]`.
-fn column_of_index(call: &CallExpr) -> Option<&str> {
+fn column_of_index<'c>(call: &'c CallExpr, record: &str) -> Option<&'c str> {
     match (call.func_name.as_str(), call.args.as_slice()) {
         (operators::INDEX, [row, index]) => match (&row.expr, &index.expr) {
-            (Expr::Ident(name), Expr::Literal(LiteralValue::String(column))) if name == "row" => Some(column.inner()),
+            (Expr::Ident(name), Expr::Literal(LiteralValue::String(column))) if name == record => Some(column.inner()),
             _ => None,
         },
         _ => None,

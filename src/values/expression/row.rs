@@ -41,6 +41,7 @@ impl Header {
 /// One record with its header.
 #[derive(Debug, Clone, Copy)]
 pub struct Row<'a> {
+    variable: &'static str,
     header: &'a Header,
     record: &'a StringRecord,
 }
@@ -48,7 +49,12 @@ pub struct Row<'a> {
 impl<'a> Row<'a> {
     /// A record shorter than its header has empty values at its end.
     pub fn new(header: &'a Header, record: &'a StringRecord) -> Self {
-        Self { header, record }
+        Self { variable: "row", header, record }
+    }
+
+    /// The fields of a profile, for an expression that was compiled for one.
+    pub fn of_profile(header: &'a Header, record: &'a StringRecord) -> Self {
+        Self { variable: super::PROFILE, header, record }
     }
 
     /// The trimmed text of a column; `None` if there is no such column.
@@ -60,7 +66,7 @@ impl<'a> Row<'a> {
 
 impl VariableResolver for Row<'_> {
     fn resolve<'b>(&'b self, variable: &str) -> Option<CowVal<'b, 'b>> {
-        (variable == "row").then_some(CowVal::Borrowed(self))
+        (variable == self.variable).then_some(CowVal::Borrowed(self))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::model::group::{self, Group, Member, Place, Related};
 use crate::model::person;
+use crate::pipeline::local_groups::{self, rules};
 use crate::web::elements::Badge;
 use crate::web::error::WebError;
 use crate::web::moment::Moment;
@@ -35,9 +36,14 @@ struct GroupPage {
     within: Vec<RelatedLine>,
     around: Vec<RelatedLine>,
     is_cut: bool,
+    edit: Option<String>,
+    remove: Option<String>,
+    is_being_worked_out: bool,
+    failures: usize,
 }
 
 struct MemberLine {
+    person: i64,
     href: String,
     name: String,
     user_name: String,
@@ -91,7 +97,17 @@ pub async fn show(
                 }
                 _ => None,
             };
+            let is_ours = group.resource_id.is_none() && moment.at.is_now() && layout.may_administer();
+            let local = local_groups::find(conn, group.id)?.filter(|_| moment.at.is_now());
             Ok(GroupPage {
+                edit: is_ours.then(|| links::of_group(group.id, "edit")),
+                remove: (is_ours && group.rule.is_none() && !is_via)
+                    .then(|| links::of_group(group.id, "members/remove")),
+                is_being_worked_out: local.is_some_and(|local| local.rule_after.is_some()),
+                failures: match &group.rule {
+                    Some(_) => rules::failures_of_group(conn, group.id, 100)?.len(),
+                    None => 0,
+                },
                 resource,
                 amount: words::amount(group.members(), "direct member", "direct members"),
                 tabs: [(direct, "Direct members", !is_via), (via, "Through groups within", is_via)],
@@ -123,6 +139,7 @@ fn find(conn: &mut PgConnection, moment: &Moment, id: &str) -> Result<Group, Web
 fn line(member: Member, is_via: bool, moment: &Moment, now: DateTime<Utc>) -> MemberLine {
     let field = |name: &str| member.fields.get(name).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
     MemberLine {
+        person: member.person_id,
         href: moment.keep(links::user(member.person_id)),
         name: person::name_of(&member.fields).unwrap_or_else(|| format!("User {}", member.person_id)),
         user_name: field("user_name"),

@@ -1,19 +1,25 @@
-//! A user's photo: only what is an image by its own first bytes, and never anything a browser would run.
+//! A user's photo: drawn anew from what was received, never that itself, and never anything a browser would run.
 
+use super::user_edit::edited;
+use super::{decision::sentence, user};
 use crate::model::person;
-use crate::web::WebContext;
+use crate::model::photo::Size;
+use crate::model::profile_field::Editor;
+use crate::model::session::Flash;
+use crate::pipeline::photos::{self, UploadError};
+use crate::values::photo::MOST_BYTES;
 use crate::web::error::WebError;
+use crate::web::file_form::FileForm;
 use crate::web::moment::Moment;
 use crate::web::visitor::Visitor;
+use crate::web::{WebContext, incoming, links};
 use actix_web::http::header;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::Utc;
+use std::io::Read;
 
-/// A larger one is not shown.
-const MOST_BYTES: i32 = 4 * 1024 * 1024;
-
-/// The photo, as long as the browser does not have it already.
+/// The photo in the size that `size` names, as long as the browser does not have it already.
 pub async fn show(
     context: Data<WebContext>,
     _: Visitor,
@@ -22,19 +28,20 @@ pub async fn show(
 ) -> Result<HttpResponse, WebError> {
     let known = request.headers().get(header::IF_NONE_MATCH).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
     let (id, query) = (id.into_inner(), request.query_string().to_owned());
+    let asked = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "size");
+    let size = asked.and_then(|(_, word)| Size::from_word(&word)).unwrap_or_default();
     let (tag, image) = context
         .db(move |conn| {
             let missing = || WebError::missing("photo of user", id);
             let moment = Moment::read(conn, &query, Utc::now())?;
             let person = person::find(conn, &moment.at, id)?.ok_or_else(missing)?;
             let digest = person.photo().ok_or_else(missing)?;
-            let tag = format!("\"{digest}\"");
+            let tag = format!("\"{digest}-{}\"", size.edge());
             if known.as_ref() == Some(&tag) {
                 return Ok((tag, None));
             }
-            let content = person::photo(conn, digest, MOST_BYTES)?.ok_or_else(missing)?;
-            let kind = kind(&content).ok_or_else(missing)?;
-            Ok((tag, Some((kind, content))))
+            let image = photos::shown(conn, digest, size)?.ok_or_else(missing)?;
+            Ok((tag, Some(image)))
         })
         .await?;
     let mut response = if image.is_some() { HttpResponse::Ok() } else { HttpResponse::NotModified() };
@@ -43,40 +50,74 @@ pub async fn show(
         .insert_header((header::CACHE_CONTROL, "private, no-cache"))
         .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"));
     Ok(match image {
-        Some((kind, content)) => response.content_type(kind).body(content),
+        Some(image) => response.content_type("image/jpeg").body(image),
         None => response.finish(),
     })
 }
 
-/// What an image is by its first bytes; nothing else is one.
-pub fn kind(content: &[u8]) -> Option<&'static str> {
-    if content.starts_with(&[0xff, 0xd8, 0xff]) {
-        Some("image/jpeg")
-    } else if content.starts_with(b"\x89PNG\r\n\x1a\n") {
-        Some("image/png")
-    } else {
-        None
-    }
+/// Takes an upload as the user's photo.
+pub async fn receive(
+    context: Data<WebContext>,
+    id: Path<String>,
+    mut form: FileForm,
+) -> Result<HttpResponse, WebError> {
+    let Some(_door) = incoming::door() else {
+        return Err(WebError::Conflict("Too many files are being received. Try again in a moment.".into()));
+    };
+    let id = id.into_inner();
+    let content = match form.next().await? {
+        None => None,
+        Some(part) => {
+            let read = incoming::pass(part.content, |source| {
+                let mut content = Vec::new();
+                // One byte more than is allowed tells that there is more.
+                source.take(MOST_BYTES as u64 + 1).read_to_end(&mut content).map(|_| content)
+            });
+            let broken = |_| WebError::BadRequest("The photo broke off on its way. Send it again.".into());
+            Some(read.await.ok_or(WebError::Stopped)?.map_err(broken)?)
+        }
+    };
+    let visitor = form.visitor;
+    context
+        .act(move |conn| {
+            let person = user::find(conn, &Moment::default(), &id)?;
+            let back = links::of_user(person.id, "edit");
+            let Some(content) = content else {
+                return visitor.lead(conn, &back, Flash::refused("No file was chosen."));
+            };
+            let by = &visitor.account().name;
+            let flash = match photos::upload(conn, &person, &content, Editor::Administrator, by, Utc::now()) {
+                Ok(()) => Flash::done("The photo is in place."),
+                Err(UploadError::Photo(refusal)) => {
+                    Flash::refused(format!("The photo is not taken: {}", sentence(&refusal)))
+                }
+                Err(UploadError::Edit(error)) => edited(Err(error))?,
+            };
+            visitor.lead(conn, &back, flash)
+        })
+        .await
+}
+
+/// Takes an uploaded photo away.
+pub async fn remove(context: Data<WebContext>, visitor: Visitor, id: Path<String>) -> Result<HttpResponse, WebError> {
+    context
+        .act(move |conn| {
+            let person = user::find(conn, &Moment::default(), &id)?;
+            let by = &visitor.account().name;
+            let removed = photos::remove(conn, &person, Editor::Administrator, by, Utc::now());
+            let flash = edited(removed.map(|removed| match removed {
+                true => "The uploaded photo is gone.".to_owned(),
+                false => "There was no uploaded photo.".to_owned(),
+            }))?;
+            visitor.lead(conn, &links::of_user(person.id, "edit"), flash)
+        })
+        .await
 }
 
 /// Whether a person has a photo that [`show`] would show.
 pub fn is_shown(conn: &mut diesel::pg::PgConnection, person: &person::Person) -> diesel::QueryResult<bool> {
     match person.photo() {
         None => Ok(false),
-        Some(digest) => Ok(person::photo(conn, digest, MOST_BYTES)?.is_some_and(|content| kind(&content).is_some())),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::kind;
-
-    #[test]
-    fn only_images_are_images() {
-        assert_eq!(kind(b"\xff\xd8\xff\xe0 JFIF"), Some("image/jpeg"));
-        assert_eq!(kind(b"\x89PNG\r\n\x1a\n..."), Some("image/png"));
-        assert_eq!(kind(b"<svg xmlns='http://www.w3.org/2000/svg'/>"), None);
-        assert_eq!(kind(b"GIF89a"), None);
-        assert_eq!(kind(b""), None);
+        Some(digest) => Ok(photos::shown(conn, digest, Size::default())?.is_some()),
     }
 }

@@ -1,11 +1,15 @@
 //! A user's profile: every value with where it is from, how the user stands, groups, resources in each connector,
 //! history.
 
+mod by_account;
 mod fields;
 mod history;
 mod synchronizing;
 
 pub use synchronizing::synchronize;
+
+pub(super) use by_account::conceal;
+pub(super) use fields::connectors;
 
 use super::photo;
 use super::resource::{VersionLine, run_href};
@@ -13,6 +17,7 @@ use crate::model::merge;
 use crate::model::person::{self, Membership, Organization, Person};
 use crate::model::profile_field::{self, ProfileField};
 use crate::model::resource;
+use crate::pipeline::local_groups::rules;
 use crate::pipeline::provenance::{Origins, place};
 use crate::web::elements::{Badge, When};
 use crate::web::error::WebError;
@@ -23,10 +28,12 @@ use crate::web::{WebContext, links, standing, words};
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use askama::Template;
+use by_account::ByAccount;
 use chrono::{DateTime, Utc};
 use diesel::pg::PgConnection;
 use fields::FieldLine;
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 /// Groups shown.
 const GROUPS: usize = 100;
@@ -38,6 +45,9 @@ const VERSIONS: usize = 50;
 struct UserPage {
     layout: Layout,
     id: i64,
+    edit: Option<String>,
+    types: BTreeSet<String>,
+    rule_failures: Vec<(String, String, String)>,
     initials: String,
     photo: Option<String>,
     badges: Vec<Badge>,
@@ -103,10 +113,14 @@ pub async fn show(context: Data<WebContext>, visitor: Visitor, id: Path<String>)
         .page(visitor, move |conn, mut layout| {
             let moment = layout.look_back(conn)?;
             let at = &moment.at;
-            let person = find(conn, &moment, &id)?;
+            let mut person = find(conn, &moment, &id)?;
             let resources = resource::of_person(conn, at, person.id)?;
-            let past = person::history(conn, at, person.id, VERSIONS as i64 + 1)?;
+            let mut past = person::history(conn, at, person.id, VERSIONS as i64 + 1)?;
             let declared = profile_field::list(conn)?;
+            let may_administer = layout.may_administer();
+            conceal(&declared, may_administer, [&mut person.fields, &mut person.local]);
+            conceal(&declared, may_administer, past.iter_mut().flat_map(|one| [&mut one.fields, &mut one.local]));
+            let by_account = ByAccount::load(conn, at, person.id, may_administer, layout.now)?;
             let memberships = person::memberships(conn, at, &[person.id])?;
             let organizations = person::organizations(conn, at, person.id)?;
             let photo = photo::is_shown(conn, &person)?.then(|| moment.keep(links::photo(person.id)));
@@ -116,6 +130,10 @@ pub async fn show(context: Data<WebContext>, visitor: Visitor, id: Path<String>)
             let runs = person.field_names().filter_map(|name| person.source(name)).map(|source| source.run);
             origins.learn_runs(conn, runs.chain(resources.iter().map(|one| one.run_id)))?;
             let said = origins.said(conn, &resources)?;
+            let rule_failures = match at.is_now() {
+                true => rules::failures_of_person(conn, person.id)?,
+                false => Vec::new(),
+            };
             let name = person.name();
             Ok(UserPage {
                 id: person.id,
@@ -128,7 +146,13 @@ pub async fn show(context: Data<WebContext>, visitor: Visitor, id: Path<String>)
                     .map(str::to_owned)
                     .collect(),
                 blocks: blocks(&person, &origins, moment.or(layout.now), layout.now),
-                fields: fields::lines(&person, &declared, said, &origins),
+                fields: fields::lines(&person, &declared, said, &origins, &by_account),
+                types: person::profile_types(conn, at, &person, &memberships)?,
+                rule_failures: rule_failures
+                    .into_iter()
+                    .map(|one| (links::group(one.group_id), one.group, one.message))
+                    .collect(),
+                edit: (may_administer && at.is_now()).then(|| links::of_user(person.id, "edit")),
                 ways: ways(organizations, &moment),
                 more_groups: memberships
                     .len()

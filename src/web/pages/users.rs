@@ -22,6 +22,8 @@ struct UsersPage {
     search: String,
     state: &'static str,
     chips: Vec<Chip>,
+    profile_type: String,
+    types: Vec<TypeChip>,
     amount: String,
     is_capped: bool,
     users: Vec<UserLine>,
@@ -30,6 +32,13 @@ struct UsersPage {
     all: String,
     first: String,
     next: Option<String>,
+}
+
+/// A profile type to choose.
+struct TypeChip {
+    href: String,
+    name: String,
+    chosen: bool,
 }
 
 struct UserLine {
@@ -49,6 +58,8 @@ pub struct UsersQuery {
     q: String,
     #[serde(default)]
     state: String,
+    #[serde(default, rename = "type")]
+    profile_type: String,
     #[serde(default)]
     after: String,
 }
@@ -66,14 +77,19 @@ pub async fn list(
     visitor: Visitor,
     query: Query<UsersQuery>,
 ) -> Result<HttpResponse, WebError> {
-    let UsersQuery { q, state, after } = query.into_inner();
+    let UsersQuery { q, state, profile_type, after } = query.into_inner();
     context
         .page(visitor, move |conn, mut layout| {
             let moment = layout.look_back(conn)?;
             let filter = Filter { search: plain(&q), state: StateFilter::from_word(&state).unwrap_or_default() };
             let after = Cursor::decode(&after);
             let place = after.as_ref().map(|cursor| (user_name(&cursor.key), cursor.id));
-            let found = person::page(conn, &moment.at, &filter, place, PAGE as i64 + 1)?;
+            let types = if moment.at.is_now() { person::types(conn)? } else { Vec::new() };
+            let profile_type = Some(profile_type).filter(|one| types.contains(one)).unwrap_or_default();
+            let found = match profile_type.as_str() {
+                "" => person::page(conn, &moment.at, &filter, place, PAGE as i64 + 1)?,
+                one => person::page_of_type(conn, &filter, one, place, PAGE as i64 + 1)?,
+            };
             let page = Page::new(found.persons, |person: &Person| Cursor {
                 key: person
                     .fields
@@ -86,10 +102,15 @@ pub async fn list(
                 StateFilter::All => "",
                 state => state.as_str(),
             };
-            let at = |state: &str, after: &str| {
-                let query = [("q", filter.search.as_str()), ("state", state), ("after", after)];
+            let of_type = |one: &str, state: &str, after: &str| {
+                let query = [("q", filter.search.as_str()), ("state", state), ("type", one), ("after", after)];
                 moment.keep(links::with_query(links::USERS, &query))
             };
+            let at = |state: &str, after: &str| of_type(&profile_type, state, after);
+            let types = types.into_iter().map(|name| {
+                let chosen = name == profile_type;
+                TypeChip { href: of_type(if chosen { "" } else { name.as_str() }, state, ""), name, chosen }
+            });
             let chips = CHIPS.iter().map(|(one, words)| Chip {
                 href: at(if *one == StateFilter::All { "" } else { one.as_str() }, ""),
                 words,
@@ -98,10 +119,12 @@ pub async fn list(
             Ok(UsersPage {
                 state,
                 chips: chips.collect(),
+                types: types.collect(),
+                profile_type: profile_type.clone(),
                 amount: words::amount(found.amount, "user", "users"),
-                is_capped: !filter.search.is_empty()
+                is_capped: (!filter.search.is_empty() || !profile_type.is_empty())
                     && matches!(found.amount, crate::model::amount::Amount::MoreThan(_)),
-                is_filtered: !filter.search.is_empty() || filter.state != StateFilter::All,
+                is_filtered: !filter.search.is_empty() || !profile_type.is_empty() || filter.state != StateFilter::All,
                 is_first: after.is_none(),
                 all: moment.keep(links::USERS),
                 first: at(state, ""),

@@ -80,6 +80,8 @@ async fn every_page_is_in_order() {
         ("matches-undecided", "/matches?decided=yes"),
         ("moves-none", "/runs/1/moves"),
         ("groups", "/groups"),
+        ("profile-fields", "/profile-fields"),
+        ("profile-field", "/profile-fields/department"),
         ("deliveries", "/deliveries"),
         ("deliveries-none", "/deliveries?state=given_up"),
         ("accounts", "/accounts"),

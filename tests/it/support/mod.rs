@@ -6,6 +6,7 @@ pub mod browser;
 pub mod changing;
 pub mod changing_domain;
 pub mod database;
+pub mod desk;
 pub mod directory;
 pub mod documents;
 pub mod feed;

@@ -8,8 +8,10 @@ use muster::model::run::{self, RunId};
 use muster::schema::runs;
 use std::fs;
 
-/// A photo: the first bytes of a PNG are what matters.
-pub const PHOTO: &[u8] = b"\x89PNG\r\n\x1a\nnot much of a picture";
+/// A photo: a PNG, eight red pixels wide and high.
+pub const PHOTO: &[u8] =
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x08\x00\x00\x00\x08\x08\x02\x00\x00\x00Km)\xdc\x00\x00\x00\x11\
+IDATx\xdac8!'\x87\x151\x0c-\t\x00\x90\xbfA\x01\xcfp\xa1<\x00\x00\x00\x00IEND\xaeB`\x82";
 
 /// Muster with the HR example and a directory, and what they are fed from.
 pub struct Town {

@@ -7,7 +7,7 @@ use crate::pipeline::provenance::Origins;
 use crate::web::error::WebError;
 use crate::web::moment::Moment;
 use crate::web::page::Section;
-use crate::web::pages::user::values;
+use crate::web::pages::user::{conceal, values};
 use crate::web::visitor::Visitor;
 use crate::web::{WebContext, diff, links};
 use actix_web::HttpResponse;
@@ -23,7 +23,11 @@ pub async fn show(context: Data<WebContext>, visitor: Visitor, id: Path<i64>) ->
         .page(visitor, move |conn, layout| {
             let moments = moments(conn, &layout.address, layout.now)?;
             let mut origins = Origins::load(conn)?;
-            let [before, after] = [seen(conn, &moments[0], id)?, seen(conn, &moments[1], id)?];
+            let declared = profile_field::list(conn)?;
+            let [mut before, mut after] = [seen(conn, &moments[0], id)?, seen(conn, &moments[1], id)?];
+            for person in [&mut before.person, &mut after.person].into_iter().flatten() {
+                conceal(&declared, layout.may_administer(), [&mut person.fields, &mut person.local]);
+            }
             let known = || before.person.iter().chain(&after.person);
             let Some(name) = known().next_back().map(Person::name) else {
                 return Err(WebError::missing("user", id));
@@ -32,7 +36,6 @@ pub async fn show(context: Data<WebContext>, visitor: Visitor, id: Path<i64>) ->
                 known().flat_map(|one| one.field_names().filter_map(|name| one.source(name))).collect();
             origins.learn_connectors(conn, sources.iter().map(|one| one.connector).collect::<BTreeSet<_>>())?;
             origins.learn_runs(conn, sources.iter().map(|one| one.run))?;
-            let declared = profile_field::list(conn)?;
             let cells = [cells(&before, &declared, &origins), cells(&after, &declared, &origins)];
             let (differing, same) = parted(rows(&declared, cells));
             let address = links::user(id);

@@ -1,9 +1,11 @@
 //! The values of a profile, each with where it is from and what else was said.
 
+use super::by_account::{ByAccount, OverrideLine};
 use crate::model::person::Person;
 use crate::model::profile_field::ProfileField;
 use crate::model::resource::Resource;
 use crate::pipeline::provenance::{Origin, Origins, Said};
+use crate::web::elements::When;
 use crate::web::pages::resource::run_href;
 use crate::web::{diff, links};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +20,10 @@ pub(super) struct FieldLine {
     pub value: String,
     /// Whether an account set it.
     pub is_local: bool,
+    /// Which account, and when, where that is known.
+    pub edited: Option<(String, When)>,
+    /// The override that holds.
+    pub overridden: Option<OverrideLine>,
     /// Where it is from.
     pub source: Option<SourceLine>,
     /// What other sources said.
@@ -47,7 +53,7 @@ pub(super) struct OtherLine {
 }
 
 /// The connectors whose configuration explains the values of a person.
-pub(super) fn connectors(person: &Person, resources: &[Resource], origins: &Origins) -> BTreeSet<i32> {
+pub(in crate::web::pages) fn connectors(person: &Person, resources: &[Resource], origins: &Origins) -> BTreeSet<i32> {
     let feeding = resources.iter().filter_map(|one| Some(origins.entity_type(one.entity_type_id)?.connector_id));
     let kept = person.field_names().filter_map(|name| person.source(name)).map(|source| source.connector);
     feeding.chain(kept).collect()
@@ -59,6 +65,7 @@ pub(super) fn lines(
     declared: &[ProfileField],
     mut said: BTreeMap<String, Vec<Said>>,
     origins: &Origins,
+    by_account: &ByAccount,
 ) -> Vec<FieldLine> {
     let undeclared = person.field_names().filter(|name| declared.iter().all(|field| field.name != **name));
     let names = declared.iter().map(|field| (&field.name, field.title.as_str(), field.required));
@@ -78,11 +85,15 @@ pub(super) fn lines(
             is_same: Some(&one.value) == value,
             source: source_line(&one.origin),
         });
+        let overridden = by_account.overridden(name).filter(|_| value.is_some() && source.is_none());
+        let is_local = value.is_some() && source.is_none() && overridden.is_none();
         Some(FieldLine {
             title: title.to_owned(),
             why: links::why(person.id, name),
             value: value.map(diff::text).unwrap_or_default(),
-            is_local: value.is_some() && source.is_none(),
+            is_local,
+            edited: by_account.edited(name).filter(|_| is_local),
+            overridden,
             others: others.collect(),
             source: source.and_then(|source| origins.of(source)).as_ref().map(source_line),
         })
