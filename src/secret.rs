@@ -1,4 +1,7 @@
-//! A secret that never prints itself.
+//! A secret that never prints itself; the installation's key, and what is sealed with it.
+
+pub mod key;
+pub mod sealing;
 
 use std::fs::File;
 use std::io::Read;

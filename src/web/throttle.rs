@@ -1,16 +1,15 @@
 //! Failed sign-ins slow down whoever fails, by name and by address. Both are stored as keyed digests only.
 
 use crate::model::session;
+use crate::secret::key::installation_key;
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use diesel::pg::PgConnection;
-use rand::Rng;
 use sha2::{Digest, Sha256};
-use std::io::Write;
 use std::net::IpAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use unicode_normalization::UnicodeNormalization;
+use zeroize::Zeroizing;
 
 /// So many failures of one name in a quarter of an hour are let pass.
 const FAILURES_OF_A_NAME: i64 = 8;
@@ -19,7 +18,7 @@ const FAILURES_OF_AN_ADDRESS: i64 = 40;
 
 /// The key of the digests.
 pub struct Throttle {
-    key: Vec<u8>,
+    key: Zeroizing<Vec<u8>>,
 }
 
 /// Who tries to sign in, as digests.
@@ -29,31 +28,9 @@ pub struct Who {
 }
 
 impl Throttle {
-    /// Reads the key from `file`, and makes it where there is none.
+    /// With the key in `file`, which is made where there is none.
     pub fn open(file: &Path) -> std::io::Result<Self> {
-        match std::fs::read(file) {
-            Ok(key) if key.len() >= 32 => Ok(Self { key }),
-            Ok(_) => Err(std::io::Error::new(
-                std::io::ErrorKind::InvalidData,
-                format!("{} is shorter than 32 bytes; remove it to have a new key made", file.display()),
-            )),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::create(file),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn create(file: &Path) -> std::io::Result<Self> {
-        let mut key = vec![0_u8; 32];
-        rand::rng().fill_bytes(&mut key);
-        if let Some(folder) = file.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
-            Ok(mut open) => open.write_all(&key).and_then(|()| open.sync_all()).map(|()| Self { key }),
-            // Another process was faster: its key is the key.
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Self::open(file),
-            Err(error) => Err(error),
-        }
+        Ok(Self { key: installation_key(file)? })
     }
 
     /// Spellings of a name that mean the same account have one digest.
@@ -65,7 +42,7 @@ impl Throttle {
 
     fn digest(&self, kind: &str, text: &str) -> String {
         let inner = Sha256::digest(format!("{kind}\0{text}").as_bytes());
-        let outer = Sha256::new().chain_update(&self.key).chain_update(inner).finalize();
+        let outer = Sha256::new().chain_update(self.key.as_slice()).chain_update(inner).finalize();
         outer.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
 }
@@ -95,11 +72,11 @@ mod tests {
 
     #[test]
     fn the_same_name_however_it_is_written_is_slowed_as_one() {
-        let throttle = Throttle { key: vec![7; 32] };
+        let throttle = Throttle { key: vec![7; 32].into() };
         let address = Some(IpAddr::from([127, 0, 0, 1]));
         assert_eq!(throttle.who("Ada", address).name, throttle.who(" aDA ", None).name);
         assert_ne!(throttle.who("Ada", None).name, throttle.who("Bob", None).name);
-        assert_ne!(throttle.who("Ada", None).name, Throttle { key: vec![8; 32] }.who("Ada", None).name);
+        assert_ne!(throttle.who("Ada", None).name, Throttle { key: vec![8; 32].into() }.who("Ada", None).name);
     }
 
     #[test]
