@@ -9,8 +9,9 @@ pub mod http;
 pub mod ldap;
 pub mod rest;
 pub mod scim;
+pub mod sign_in;
 pub mod sql;
-mod tls;
+pub mod tls;
 
 pub use crate::model::extraction::SourceEnd;
 pub use crate::model::source_schema::ColumnSchema;
@@ -18,6 +19,7 @@ pub use crate::model::source_schema::ColumnSchema;
 use crate::model::connection::{ConnectionDefinition, SourceTable, TableDefinition};
 use crate::model::connector::ConnectorDefinition;
 use crate::store::Sealed;
+use sign_in::{SignInRequest, SignedIn};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::PathBuf;
@@ -96,6 +98,17 @@ pub trait ConnectionKind: Sync {
     /// Whether a table can tell what changed since a cursor, going by its settings alone.
     fn tells_changes(&self, _connection: &ConnectionDefinition, _table: &TableDefinition) -> bool {
         false
+    }
+
+    /// Whether a name and a password belong together, for kinds that know passwords; `None`: they don't, for whatever
+    /// reason. Never with an empty password, and with the same work for names that are not known.
+    fn sign_in(
+        &self,
+        connection: &ConnectionRequest,
+        _request: &SignInRequest,
+    ) -> Result<Option<SignedIn>, ConnectionError> {
+        let place = format!("connection `{}`", connection.definition.name);
+        Err(ConnectionError::permanent(place, "this kind of connection knows no passwords; name one of kind ldap"))
     }
 
     /// Whether telling changes takes what the applied runs have read ([`Extraction::known`]).

@@ -19,6 +19,7 @@ pub mod proposal;
 pub mod provenance;
 pub mod revert;
 pub mod samples;
+pub mod sign_in;
 pub mod source_columns;
 pub mod synchronize;
 pub mod upload;

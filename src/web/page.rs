@@ -39,6 +39,12 @@ pub enum Section {
     Tokens,
     /// Settings.
     Settings,
+    /// Whoever is signed in.
+    Sessions,
+    /// The own profile.
+    MyProfile,
+    /// The own account.
+    MyAccount,
     /// None of them.
     None,
 }
@@ -55,6 +61,8 @@ pub struct Layout {
     pub theme: Theme,
     /// Who is signed in.
     pub account: Option<(String, Role)>,
+    /// Whether there is a user whose account it is.
+    pub has_profile: bool,
     /// The token that every form carries.
     pub csrf: String,
     /// What the last action left to say.
@@ -110,6 +118,7 @@ impl Layout {
             crumbs: Vec::new(),
             theme: visit.theme,
             account: None,
+            has_profile: false,
             csrf: String::new(),
             flash: Vec::new(),
             menu: Vec::new(),
@@ -125,6 +134,11 @@ impl Layout {
     fn fill(&mut self, conn: &mut PgConnection, visitor: &Visitor) -> Result<(), WebError> {
         self.account = Some((visitor.account().name.clone(), visitor.account().role));
         self.csrf.clone_from(&visitor.session.csrf);
+        self.has_profile = visitor.account().person_id.is_some();
+        // What there is here is not for persons to know.
+        if !self.may_view() {
+            return Ok(());
+        }
         let menu = resource::menu(conn)?;
         self.waiting = menu.waiting;
         for entry in menu.entries {
@@ -154,6 +168,11 @@ impl Layout {
         self.account.as_ref().is_some_and(|(_, own)| *own >= role)
     }
 
+    /// Whether to offer what viewers may see.
+    pub fn may_view(&self) -> bool {
+        self.may(Role::Viewer)
+    }
+
     /// Whether to offer what operators may do.
     pub fn may_operate(&self) -> bool {
         self.may(Role::Operator)
@@ -176,6 +195,9 @@ impl Layout {
             Section::Deliveries => links::DELIVERIES,
             Section::Tokens => links::TOKENS,
             Section::Settings => links::ACCOUNTS,
+            Section::Sessions => links::SESSIONS,
+            Section::MyProfile => links::ME,
+            Section::MyAccount => links::MY_ACCOUNT,
             Section::Resources(_) | Section::None => return false,
         };
         own == address

@@ -1,8 +1,10 @@
 //! Accounts: who may sign in to Muster, and with which role.
 
 use super::decision::sentence;
-use crate::model::account::{self, Account, AccountId, ChangeError, Role};
-use crate::model::session::Flash;
+use crate::model::account::{self, Account, AccountId, ChangeError, Origin, Role};
+use crate::model::as_of::AsOf;
+use crate::model::session::{self, Flash};
+use crate::model::{person, second_factor};
 use crate::web::elements::When;
 use crate::web::error::WebError;
 use crate::web::page::{Layout, Section};
@@ -26,6 +28,14 @@ struct AccountLine {
     account: Account,
     last: Option<When>,
     is_own: bool,
+    has_second_factor: bool,
+    user: Option<String>,
+}
+
+impl AccountLine {
+    fn is_local(&self) -> bool {
+        self.account.origin == Origin::Local
+    }
 }
 
 /// A new account.
@@ -33,6 +43,8 @@ struct AccountLine {
 pub struct NewAccount {
     name: String,
     role: String,
+    #[serde(default)]
+    user: String,
 }
 
 /// What an account becomes.
@@ -41,6 +53,7 @@ pub struct AccountForm {
     role: String,
     active: Option<String>,
     invite: Option<String>,
+    reset: Option<String>,
 }
 
 /// The list.
@@ -48,7 +61,10 @@ pub async fn list(context: Data<WebContext>, visitor: Visitor) -> Result<HttpRes
     let own = visitor.account().id;
     context
         .page(visitor, move |conn, layout| {
+            let holders = second_factor::holders(conn)?;
             let accounts = account::all(conn)?.into_iter().map(|account| AccountLine {
+                has_second_factor: holders.contains(&account.id),
+                user: account.person_id.map(links::user),
                 last: account.last_sign_in_at.map(|at| When::new(at, layout.now)),
                 is_own: account.id == own,
                 account,
@@ -74,10 +90,7 @@ pub async fn add(
                 Ok(_) if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) => {
                     Flash::refused("A name has 1 to 100 characters, none of them control characters.")
                 }
-                Ok(role) => match account::add(conn, name, role, None, &visitor.account().name)? {
-                    Some(_) => invitation(conn, name, &visitor.account().name, &public_url)?,
-                    None => Flash::refused(format!("There is an account {name} already.")),
-                },
+                Ok(role) => add_for(conn, name, role, form.user.trim(), &visitor.account().name, &public_url)?,
             };
             visitor.lead(conn, links::ACCOUNTS, flash)
         })
@@ -95,13 +108,17 @@ pub async fn change(
     context
         .act(move |conn| {
             let id = AccountId(*id);
-            let flash = if form.invite.is_some() {
+            let by = &visitor.account().name;
+            let flash = if form.invite.is_some() || form.reset.is_some() {
                 let account = account::all(conn)?.into_iter().find(|account| account.id == id);
                 let account = account.ok_or_else(|| WebError::missing("account", id))?;
-                invitation(conn, &account.name, &visitor.account().name, &public_url)?
+                match form.invite {
+                    Some(_) => invitation(conn, &account.name, by, &public_url)?,
+                    None => without_second_factor(conn, &account, by)?,
+                }
             } else {
                 let role: Role = form.role.parse().map_err(|error| WebError::BadRequest(sentence(&error)))?;
-                match account::change(conn, id, role, form.active.is_some(), &visitor.account().name) {
+                match account::change(conn, id, role, form.active.is_some(), by) {
                     Ok(()) => Flash::done("The account has been changed."),
                     Err(ChangeError::Database(error)) => return Err(error.into()),
                     Err(refusal) => Flash::refused(sentence(&refusal)),
@@ -112,9 +129,47 @@ pub async fn change(
         .await
 }
 
+/// A person's account needs the user whose it is; others may have one.
+fn add_for(
+    conn: &mut PgConnection,
+    name: &str,
+    role: Role,
+    user: &str,
+    by: &str,
+    public_url: &str,
+) -> Result<Flash, WebError> {
+    let person = match (user, role) {
+        ("", Role::Person) => return Ok(Flash::refused("A person's account needs the user whose it is.")),
+        ("", _) => None,
+        (user, _) => match person::named(conn, &AsOf::Now, user)?.as_slice() {
+            [only] => Some(only.id),
+            [] => return Ok(Flash::refused(format!("There is no user {user}; write user name, mail or employee ID."))),
+            several => {
+                return Ok(Flash::refused(format!("{user} are {} users; write what only one has.", several.len())));
+            }
+        },
+    };
+    let Some(id) = account::add(conn, name, role, None, by)? else {
+        return Ok(Flash::refused(format!("There is an account {name} already.")));
+    };
+    if person.is_some() {
+        account::belong_to(conn, id, person, by).map_err(|error| WebError::Internal(error.to_string()))?;
+    }
+    invitation(conn, name, by, public_url)
+}
+
+/// For who has lost device and recovery codes; whoever had the device is signed out.
+fn without_second_factor(conn: &mut PgConnection, account: &Account, by: &str) -> Result<Flash, WebError> {
+    if !second_factor::remove(conn, account.id, &account.name, by)? {
+        return Ok(Flash::refused(format!("{} has no second factor.", account.name)));
+    }
+    session::end_all(conn, account.id)?;
+    Ok(Flash::done(format!("{} signs in without a second factor now, and is signed out everywhere.", account.name)))
+}
+
 fn invitation(conn: &mut PgConnection, name: &str, by: &str, public_url: &str) -> Result<Flash, WebError> {
     Ok(match account::invite(conn, name, by, Utc::now())? {
-        None => Flash::refused(format!("{name} is switched off; switch the account on first.")),
+        None => Flash::refused(format!("{name} is switched off, or has its password elsewhere.")),
         Some(token) => Flash::done(format!(
             "Give {name} this one-time sign-in; it works once, for three days, and is not shown again: {}{}",
             public_url.trim_end_matches('/'),

@@ -1,7 +1,7 @@
 //! A user's profile: every value with where it is from, how the user stands, groups, resources in each connector,
 //! history.
 
-mod fields;
+pub(super) mod fields;
 mod history;
 
 use super::photo;

@@ -9,7 +9,7 @@ use crate::web::{diff, links};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A profile field that has a value, or should.
-pub(super) struct FieldLine {
+pub(in crate::web::pages) struct FieldLine {
     /// What pages call it.
     pub title: String,
     /// Its value; empty for a required field without one.
@@ -23,7 +23,7 @@ pub(super) struct FieldLine {
 }
 
 /// Where a value is from, as a tag.
-pub(super) struct SourceLine {
+pub(in crate::web::pages) struct SourceLine {
     /// What pages call the connector.
     pub connector: String,
     /// The connector's page.
@@ -35,7 +35,7 @@ pub(super) struct SourceLine {
 }
 
 /// What a source said whose value is not taken, or that said the same.
-pub(super) struct OtherLine {
+pub(in crate::web::pages) struct OtherLine {
     /// The value.
     pub value: String,
     /// Whether it is the profile's value.
@@ -45,14 +45,14 @@ pub(super) struct OtherLine {
 }
 
 /// The connectors whose configuration explains the values of a person.
-pub(super) fn connectors(person: &Person, resources: &[Resource], origins: &Origins) -> BTreeSet<i32> {
+pub(in crate::web::pages) fn connectors(person: &Person, resources: &[Resource], origins: &Origins) -> BTreeSet<i32> {
     let feeding = resources.iter().filter_map(|one| Some(origins.entity_type(one.entity_type_id)?.connector_id));
     let kept = person.field_names().filter_map(|name| person.source(name)).map(|source| source.connector);
     feeding.chain(kept).collect()
 }
 
 /// The fields in the order of the profile: those with a value, and those that should have one.
-pub(super) fn lines(
+pub(in crate::web::pages) fn lines(
     person: &Person,
     declared: &[ProfileField],
     mut said: BTreeMap<String, Vec<Said>>,
