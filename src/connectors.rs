@@ -19,9 +19,9 @@ pub use crate::model::source_schema::ColumnSchema;
 use crate::model::connection::{ConnectionDefinition, SourceTable, TableDefinition};
 use crate::model::connector::ConnectorDefinition;
 use crate::store::Sealed;
-use sign_in::{SignInRequest, SignedIn};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sign_in::{SignInRequest, SignedIn};
 use std::path::PathBuf;
 
 /// Every kind there is. A new one: one file and its line here.

@@ -6,5 +6,5 @@ delete from sessions where awaits is not null;
 alter table sessions drop column id, drop column method, drop column address, drop column agent, drop column awaits;
 drop table recovery_codes;
 drop table second_factors;
-drop index accounts_by_subject, accounts_by_person;
+drop index accounts_listed, accounts_by_beginning, accounts_by_subject, accounts_by_person;
 alter table accounts drop column origin, drop column subject, drop column person_id;

@@ -6,6 +6,10 @@ alter table accounts
   add column person_id bigint;                           -- whose account it is; blocked with the person
 create unique index accounts_by_subject on accounts (origin, subject) where subject is not null;
 create index accounts_by_person on accounts (person_id) where person_id is not null;
+-- Whoever signs in from elsewhere has an account, so that there may be as many as there are users: the list begins with
+-- those that somebody made, or that may do something.
+create index accounts_listed on accounts (lower(name), id) where role <> 'person' or origin = 'local';
+create index accounts_by_beginning on accounts (lower(name) text_pattern_ops);
 comment on column accounts.role is 'administrator | operator | viewer | person';
 
 -- Codes that change with time (RFC 6238).

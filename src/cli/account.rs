@@ -101,9 +101,8 @@ fn add_with_invitation(context: &Context, args: &AddArgs) -> anyhow::Result<Exit
     }
     let created = created.is_some();
     if !created {
-        let all = account::all(&mut connection)?;
-        let same_name = |other: &&account::Account| other.name.to_lowercase() == args.name.to_lowercase();
-        if all.iter().find(same_name).is_none_or(|other| other.role != args.role || !other.active) {
+        let known = account::by_name(&mut connection, &args.name)?;
+        if known.is_none_or(|other| other.role != args.role || !other.active) {
             let message = format!(
                 "there is an account {:?} already, with another role or switched off; change it on the page",
                 args.name
@@ -143,9 +142,8 @@ fn user(connection: &mut PgConnection, args: &AddArgs) -> anyhow::Result<Option<
 fn reset_factor(context: &Context, name: &str) -> anyhow::Result<Exit> {
     let session = context.session()?;
     let mut connection = session.connection()?;
-    let all = account::all(&mut connection)?;
-    let found = all.iter().find(|account| account.name.to_lowercase() == name.to_lowercase());
-    let account = found.ok_or_else(|| Refusal::not_found(format!("there is no account {name:?}")))?;
+    let account = account::by_name(&mut connection, name)?;
+    let account = account.ok_or_else(|| Refusal::not_found(format!("there is no account {name:?}")))?;
     if !second_factor::remove(&mut connection, account.id, &account.name, &who())? {
         return Err(Refusal::not_found(format!("the account {:?} has no second factor", account.name)).into());
     }

@@ -43,9 +43,8 @@ pub(super) fn run(context: &Context, args: Args) -> anyhow::Result<Exit> {
 
 /// Tells what was found; whether all of it works.
 fn tell(context: &Context, name: &str, found: Result<Vec<Finding>, ConnectionError>) -> anyhow::Result<bool> {
-    let findings = found.unwrap_or_else(|error| {
-        vec![Finding { subject: error.place.clone(), ok: false, message: error.message }]
-    });
+    let findings =
+        found.unwrap_or_else(|error| vec![Finding { subject: error.place.clone(), ok: false, message: error.message }]);
     for finding in &findings {
         let word = if finding.ok { "works" } else { "fails" };
         context.output.data(

@@ -166,6 +166,39 @@ pub fn add(
     })
 }
 
+/// The account of that name, whatever its case.
+pub fn by_name(connection: &mut PgConnection, name: &str) -> QueryResult<Option<Account>> {
+    let found = diesel::sql_query(format!("select {COLUMNS} from accounts where lower(name) = lower($1)"))
+        .bind::<diesel::sql_types::Text, _>(name)
+        .get_result::<AccountRow>(connection);
+    Ok(found.optional()?.map(AccountRow::into))
+}
+
+/// The account with that id.
+pub fn by_id(connection: &mut PgConnection, id: AccountId) -> QueryResult<Option<Account>> {
+    let found = accounts::table.find(id).select(AccountRow::as_select()).first(connection).optional()?;
+    Ok(found.map(AccountRow::into))
+}
+
+/// Accounts by name, at most `limit`: those whose names begin so; if nothing is searched, those that somebody made here or
+/// that may do more than see their own profile. Each way has an index.
+pub fn listed(connection: &mut PgConnection, search: &str, limit: i64) -> QueryResult<Vec<Account>> {
+    let chosen = match search {
+        "" => "role <> 'person' or origin = 'local'",
+        _ => "lower(name) like lower($1) || '%'",
+    };
+    let pattern = super::resource::escape_like(search);
+    let rows = diesel::sql_query(format!(
+        "select {COLUMNS} from accounts where ({chosen}) and $1 is not null order by lower(name), id limit $2"
+    ))
+    .bind::<diesel::sql_types::Text, _>(pattern)
+    .bind::<diesel::sql_types::BigInt, _>(limit)
+    .load::<AccountRow>(connection)?;
+    Ok(rows.into_iter().map(AccountRow::into).collect())
+}
+
+const COLUMNS: &str = "id, name, role, password_hash, active, last_sign_in_at, origin, person_id";
+
 /// All accounts by name.
 pub fn all(connection: &mut PgConnection) -> QueryResult<Vec<Account>> {
     let rows =
@@ -231,7 +264,7 @@ pub fn change(
     })
 }
 
-#[derive(Queryable, Selectable)]
+#[derive(Queryable, QueryableByName, Selectable)]
 #[diesel(table_name = accounts, check_for_backend(diesel::pg::Pg))]
 struct AccountRow {
     id: AccountId,

@@ -39,9 +39,10 @@ pub fn is_set_up(conn: &mut PgConnection, account: AccountId) -> QueryResult<boo
     Ok(of(conn, account)?.is_some_and(|factor| factor.confirmed_at.is_some()))
 }
 
-/// The accounts with a second factor.
-pub fn holders(conn: &mut PgConnection) -> QueryResult<BTreeSet<AccountId>> {
+/// Those of the accounts that have a second factor.
+pub fn holders(conn: &mut PgConnection, of: &[AccountId]) -> QueryResult<BTreeSet<AccountId>> {
     let holders: Vec<AccountId> = second_factors::table
+        .filter(second_factors::account_id.eq_any(of))
         .filter(second_factors::confirmed_at.is_not_null())
         .select(second_factors::account_id)
         .load(conn)?;

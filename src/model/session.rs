@@ -238,6 +238,12 @@ pub fn failures(conn: &mut PgConnection, who: &str, now: DateTime<Utc>) -> Query
         .get_result(conn)
 }
 
+/// Whether anybody failed in the last quarter of an hour.
+pub fn has_failures(conn: &mut PgConnection, now: DateTime<Utc>) -> QueryResult<bool> {
+    let recent = sign_in_failures::table.filter(sign_in_failures::at.gt(now - TimeDelta::minutes(FAILURE_MINUTES)));
+    diesel::select(diesel::dsl::exists(recent)).get_result(conn)
+}
+
 /// Forgets the failures of `who`, who has signed in.
 pub fn forget_failures(conn: &mut PgConnection, who: &str) -> QueryResult<()> {
     diesel::delete(sign_in_failures::table.filter(sign_in_failures::who.eq(who))).execute(conn).map(drop)

@@ -45,7 +45,8 @@ impl Directory {
     pub fn load(conn: &mut PgConnection, settings: &DirectorySignIn) -> Result<Self, SignInError> {
         let wrong = |message: String| SignInError::Settings(message);
         let name = &settings.connector;
-        let connector = connector::by_name(conn, name)?.ok_or_else(|| wrong(format!("there is no connector {name:?}")))?;
+        let connector =
+            connector::by_name(conn, name)?.ok_or_else(|| wrong(format!("there is no connector {name:?}")))?;
         let stored = configuration::current(conn, &connector)?;
         let mut definition =
             document::connector(&stored.document).map_err(|errors| wrong(format!("connector {name:?}: {errors}")))?;
@@ -54,7 +55,10 @@ impl Directory {
             return Err(wrong(format!("the entity type {:?} is read from no table", entity_type.name)));
         };
         if settings.connection.as_deref().is_some_and(|wanted| wanted != connection) {
-            return Err(wrong(format!("the entity type {:?} is read by the connection {connection:?}", entity_type.name)));
+            return Err(wrong(format!(
+                "the entity type {:?} is read by the connection {connection:?}",
+                entity_type.name
+            )));
         }
         let (connection, table) = (connection.to_owned(), table.to_owned());
         definition.connections.retain(|one| one.name == connection);
@@ -62,7 +66,8 @@ impl Directory {
         let request = request.ok_or_else(|| wrong(format!("there is no connection {connection:?}")))?;
         let ids = entity_type::ids(conn, connector.id)?;
         let id = ids.get(&entity_type.name).copied();
-        let entity_type_id = id.ok_or_else(|| wrong(format!("the entity type {:?} is not stored", entity_type.name)))?;
+        let entity_type_id =
+            id.ok_or_else(|| wrong(format!("the entity type {:?} is not stored", entity_type.name)))?;
         Ok(Self { settings: settings.clone(), request, table, entity_type, entity_type_id })
     }
 
@@ -127,9 +132,9 @@ fn entity_type_of<'d>(
         settings.connection.is_none() || settings.connection.as_deref() == connection
     });
     if let Some(name) = &settings.entity_type {
-        return users
-            .find(|one| one.name == *name)
-            .ok_or_else(|| format!("connector {:?} has no entity type {name:?} that represents users", settings.connector));
+        return users.find(|one| one.name == *name).ok_or_else(|| {
+            format!("connector {:?} has no entity type {name:?} that represents users", settings.connector)
+        });
     }
     match (users.next(), users.next()) {
         (Some(only), None) => Ok(only),

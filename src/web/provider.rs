@@ -218,10 +218,8 @@ impl Provider {
         }
         let wanted = [Some(&settings.name_claim), Some(&settings.groups_claim), settings.person_claim.as_ref()];
         if wanted.into_iter().flatten().any(|claim| !claims.contains_key(claim))
-            && let Ok(request) = client.user_info(
-                answer.access_token().clone(),
-                Some(openidconnect::SubjectIdentifier::new(subject.clone())),
-            )
+            && let Ok(request) = client
+                .user_info(answer.access_token().clone(), Some(openidconnect::SubjectIdentifier::new(subject.clone())))
         {
             let more: UserInfoClaims<Others, CoreGenderClaim> =
                 request.request_async(&http).await.map_err(|error| out_of_reach(&error))?;

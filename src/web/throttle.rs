@@ -54,6 +54,11 @@ impl Who {
             || session::failures(conn, &self.address, now)? >= FAILURES_OF_AN_ADDRESS)
     }
 
+    /// Whether the name has to wait, from wherever it is tried.
+    pub fn is_locked(&self, conn: &mut PgConnection, now: DateTime<Utc>) -> QueryResult<bool> {
+        Ok(session::failures(conn, &self.name, now)? >= FAILURES_OF_A_NAME)
+    }
+
     /// Notes a failure.
     pub fn failed(&self, conn: &mut PgConnection, now: DateTime<Utc>) -> QueryResult<()> {
         session::failed(conn, &self.name, now)?;

@@ -36,7 +36,8 @@ fn directory(context: &Context, connection: &mut PgConnection, settings: &Direct
         Ok(directory) => match export::check(&context.config.program, directory.request()) {
             Err(error) => vec![finding(&subject, Err(error.to_string()))],
             Ok(mut findings) => {
-                findings.push(finding(&subject, Ok(format!("names by {}; {}", settings.filter, roles(&settings.roles)))));
+                findings
+                    .push(finding(&subject, Ok(format!("names by {}; {}", settings.filter, roles(&settings.roles)))));
                 findings
             }
         },

@@ -21,10 +21,7 @@ const IDS: [&str; 2] = ["entryUUID", "objectGUID"];
 const MOST_GROUPS: usize = 10_000;
 
 /// The entry, if the password is its own.
-pub async fn check(
-    settings: &DirectorySettings,
-    request: &SignInRequest,
-) -> Result<Option<SignedIn>, ConnectionError> {
+pub async fn check(settings: &DirectorySettings, request: &SignInRequest) -> Result<Option<SignedIn>, ConnectionError> {
     let place = format!("table `{}`", request.table);
     let table = settings.tables.iter().find(|table| table.name == request.table);
     let table = table.ok_or_else(|| ConnectionError::permanent(&place, "there is no such table"))?;
@@ -87,8 +84,7 @@ async fn only_entry(
         return Ok(None);
     }
     let shape = RowShape::new(&table);
-    let mut row =
-        shape.row(entry, &mut Unasked::default()).map_err(|fault| search.refuse(&fault.to_string()))?;
+    let mut row = shape.row(entry, &mut Unasked::default()).map_err(|fault| search.refuse(&fault.to_string()))?;
     range::complete(session, &shape, &mut row).await?;
     Ok(Some((shape, row)))
 }
@@ -150,9 +146,10 @@ fn both(filter: &str, named: &str) -> String {
 /// The passwords of people go over encrypted connections only, or stay on this machine.
 fn is_private(settings: &DirectorySettings) -> Result<(), ConnectionError> {
     let is_here = |host: &str| host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
-    let open = settings.servers.iter().find(|server| {
-        server.socket.is_none() && server.protection == Protection::None && !is_here(&server.host)
-    });
+    let open = settings
+        .servers
+        .iter()
+        .find(|server| server.socket.is_none() && server.protection == Protection::None && !is_here(&server.host));
     match open {
         None => Ok(()),
         Some(server) => Err(ConnectionError::permanent(

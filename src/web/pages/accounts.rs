@@ -4,24 +4,39 @@ use super::decision::sentence;
 use crate::model::account::{self, Account, AccountId, ChangeError, Origin, Role};
 use crate::model::as_of::AsOf;
 use crate::model::session::{self, Flash};
-use crate::model::{person, second_factor};
+use crate::model::{audit, person, second_factor};
 use crate::web::elements::When;
 use crate::web::error::WebError;
 use crate::web::page::{Layout, Section};
+use crate::web::throttle::Throttle;
 use crate::web::visitor::Visitor;
 use crate::web::{WebContext, links};
 use actix_web::HttpResponse;
-use actix_web::web::{Data, Form, Path};
+use actix_web::web::{Data, Form, Path, Query};
 use askama::Template;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use diesel::pg::PgConnection;
 use serde::Deserialize;
+use serde_json::json;
+use std::collections::BTreeSet;
 
 #[derive(Template)]
 #[template(path = "pages/accounts.html")]
 struct AccountsPage {
     layout: Layout,
     accounts: Vec<AccountLine>,
+    search: String,
+    is_cut: bool,
+}
+
+/// More accounts are not listed at a time.
+const MOST: usize = 200;
+
+/// What is searched for.
+#[derive(Deserialize)]
+pub struct Search {
+    #[serde(default)]
+    q: String,
 }
 
 struct AccountLine {
@@ -29,6 +44,7 @@ struct AccountLine {
     last: Option<When>,
     is_own: bool,
     has_second_factor: bool,
+    is_locked: bool,
     user: Option<String>,
 }
 
@@ -54,15 +70,28 @@ pub struct AccountForm {
     active: Option<String>,
     invite: Option<String>,
     reset: Option<String>,
+    unlock: Option<String>,
 }
 
 /// The list.
-pub async fn list(context: Data<WebContext>, visitor: Visitor) -> Result<HttpResponse, WebError> {
+pub async fn list(
+    context: Data<WebContext>,
+    throttle: Data<Throttle>,
+    visitor: Visitor,
+    query: Query<Search>,
+) -> Result<HttpResponse, WebError> {
     let own = visitor.account().id;
+    let search = query.into_inner().q.trim().to_owned();
     context
         .page(visitor, move |conn, layout| {
-            let holders = second_factor::holders(conn)?;
-            let accounts = account::all(conn)?.into_iter().map(|account| AccountLine {
+            let mut listed = account::listed(conn, &search, MOST as i64 + 1)?;
+            let is_cut = listed.len() > MOST;
+            listed.truncate(MOST);
+            let ids: Vec<AccountId> = listed.iter().map(|account| account.id).collect();
+            let holders = second_factor::holders(conn, &ids)?;
+            let locked = locked(conn, &throttle, &listed, layout.now)?;
+            let accounts = listed.into_iter().map(|account| AccountLine {
+                is_locked: locked.contains(&account.id),
                 has_second_factor: holders.contains(&account.id),
                 user: account.person_id.map(links::user),
                 last: account.last_sign_in_at.map(|at| When::new(at, layout.now)),
@@ -70,7 +99,7 @@ pub async fn list(context: Data<WebContext>, visitor: Visitor) -> Result<HttpRes
                 account,
             });
             let accounts = accounts.collect();
-            Ok(AccountsPage { layout: layout.titled(Section::Settings, "Accounts"), accounts })
+            Ok(AccountsPage { layout: layout.titled(Section::Settings, "Accounts"), accounts, search, is_cut })
         })
         .await
 }
@@ -100,6 +129,7 @@ pub async fn add(
 /// Changes role or activity, or invites again.
 pub async fn change(
     context: Data<WebContext>,
+    throttle: Data<Throttle>,
     visitor: Visitor,
     id: Path<i32>,
     form: Form<AccountForm>,
@@ -109,12 +139,12 @@ pub async fn change(
         .act(move |conn| {
             let id = AccountId(*id);
             let by = &visitor.account().name;
-            let flash = if form.invite.is_some() || form.reset.is_some() {
-                let account = account::all(conn)?.into_iter().find(|account| account.id == id);
-                let account = account.ok_or_else(|| WebError::missing("account", id))?;
-                match form.invite {
-                    Some(_) => invitation(conn, &account.name, by, &public_url)?,
-                    None => without_second_factor(conn, &account, by)?,
+            let flash = if form.invite.is_some() || form.reset.is_some() || form.unlock.is_some() {
+                let account = account::by_id(conn, id)?.ok_or_else(|| WebError::missing("account", id))?;
+                match (&form.invite, &form.reset) {
+                    (Some(_), _) => invitation(conn, &account.name, by, &public_url)?,
+                    (None, Some(_)) => without_second_factor(conn, &account, by)?,
+                    (None, None) => unlocked(conn, &throttle, &account, by)?,
                 }
             } else {
                 let role: Role = form.role.parse().map_err(|error| WebError::BadRequest(sentence(&error)))?;
@@ -156,6 +186,32 @@ fn add_for(
         account::belong_to(conn, id, person, by).map_err(|error| WebError::Internal(error.to_string()))?;
     }
     invitation(conn, name, by, public_url)
+}
+
+/// Those that have to wait because of too many failures.
+fn locked(
+    conn: &mut PgConnection,
+    throttle: &Throttle,
+    listed: &[Account],
+    now: DateTime<Utc>,
+) -> Result<BTreeSet<AccountId>, WebError> {
+    if !session::has_failures(conn, now)? {
+        return Ok(BTreeSet::new());
+    }
+    let mut locked = BTreeSet::new();
+    for account in listed {
+        if throttle.who(&account.name, None).is_locked(conn, now)? {
+            locked.insert(account.id);
+        }
+    }
+    Ok(locked)
+}
+
+/// For who can't wait a quarter of an hour.
+fn unlocked(conn: &mut PgConnection, throttle: &Throttle, account: &Account, by: &str) -> Result<Flash, WebError> {
+    throttle.who(&account.name, None).succeeded(conn)?;
+    audit::record(conn, by, "unlock", &format!("account {}", account.name), json!({}))?;
+    Ok(Flash::done(format!("{} may try again.", account.name)))
 }
 
 /// For who has lost device and recovery codes; whoever had the device is signed out.

@@ -152,18 +152,18 @@ fn arrival(
     }))
 }
 
-fn refuse(
-    visit: &Visit,
-    settings: &ProviderSignIn,
-    to: &str,
-    error: &ProviderError,
-) -> Result<HttpResponse, WebError> {
+fn refuse(visit: &Visit, settings: &ProviderSignIn, to: &str, error: &ProviderError) -> Result<HttpResponse, WebError> {
     let (status, words) = match error {
         ProviderError::OutOfReach(_) => {
             tracing::error!(error = %error, "a sign-in by the provider failed");
-            (StatusCode::BAD_GATEWAY, format!("{} can't be asked now. An administrator finds why in the log.", settings.name))
+            (
+                StatusCode::BAD_GATEWAY,
+                format!("{} can't be asked now. An administrator finds why in the log.", settings.name),
+            )
         }
-        ProviderError::Refused(why) => (StatusCode::FORBIDDEN, format!("{} did not sign you in: {why}.", settings.name)),
+        ProviderError::Refused(why) => {
+            (StatusCode::FORBIDDEN, format!("{} did not sign you in: {why}.", settings.name))
+        }
         ProviderError::Foreign => {
             let words = "The sign-in took too long, or began in another browser. Try again.";
             (StatusCode::BAD_REQUEST, words.to_owned())

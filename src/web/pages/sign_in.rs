@@ -2,9 +2,9 @@
 
 use crate::document;
 use crate::model::account::{self, Account};
+use crate::model::audit;
 use crate::model::session::{self, Method};
 use crate::model::sign_in_settings::SignInSettings;
-use crate::model::audit;
 use crate::web::directory_sign_in::{self, Turns, Verdict};
 use crate::web::entrance::{self, Knock};
 use crate::web::error::WebError;
@@ -99,7 +99,7 @@ pub async fn sign_in(
     if look.is_slowed {
         return again(StatusCode::TOO_MANY_REQUESTS, SLOWED);
     }
-    let known = look.found.as_ref().map(|(account, _)| account.name.clone());
+    let known = look.known.clone();
     let (account, method) = match look.settings.directory.clone().filter(|_| !look.is_local) {
         Some(directory) => {
             match directory_sign_in::check(&context, &turns, directory, &name, form.password.clone()).await? {
@@ -131,6 +131,8 @@ struct Look {
     is_slowed: bool,
     is_local: bool,
     found: Option<(Account, String)>,
+    /// What the account of that name is called, wherever it is from.
+    known: Option<String>,
     settings: SignInSettings,
 }
 
@@ -140,6 +142,7 @@ impl Look {
             is_slowed: who.is_slowed(conn, now)?,
             is_local: account::is_local(conn, name)?,
             found: account::to_sign_in(conn, name)?,
+            known: account::by_name(conn, name)?.map(|account| account.name),
             settings: document::settings_in_force(conn)?.sign_in,
         })
     }

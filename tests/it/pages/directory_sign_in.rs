@@ -26,9 +26,7 @@ fn entries() -> String {
         person("grace", "Grace Hopper", "twins@example.org", "of grace alone"),
         person("alan", "Alan Turing", "twins@example.org", "of alan alone"),
         person("admin", "Not the administrator", "admin@example.org", "of the other admin"),
-        format!(
-            "dn: uid=old,ou=people,{SUFFIX}\nobjectClass: inetOrgPerson\nuid: old\nsn: Old\ncn: Old\n\n"
-        ),
+        format!("dn: uid=old,ou=people,{SUFFIX}\nobjectClass: inetOrgPerson\nuid: old\nsn: Old\ncn: Old\n\n"),
         group("Muster Operators", &format!("UID=ADA, ou=people,{SUFFIX}")),
         group("chess", &format!("uid=grace,ou=people,{SUFFIX}")),
     ]
@@ -189,6 +187,8 @@ fn settings_that_would_let_anybody_in_are_refused() {
     apply(&format!("{directory}filter = \"(uid={{name}})\"\ngroup_filter = \"(member={{dn}})\"\n"))
         .exited(1)
         .says("needs group_base");
-    apply(&format!("{directory}filter = \"(uid={{name}})\"\n")).succeeded().says("there is no connector \"directory\" yet");
+    apply(&format!("{directory}filter = \"(uid={{name}})\"\n"))
+        .succeeded()
+        .says("there is no connector \"directory\" yet");
     muster.run(&["check"]).exited(1).shows("there is no connector \"directory\"");
 }

@@ -36,9 +36,9 @@ fn a_person_sees_the_own_profile_and_nothing_of_anybody_else() {
 fn an_account_for_a_person_names_the_user_whose_it_is() {
     let town = Town::synchronized();
     let server = Reader::serve(&town.muster);
-    account(&town.muster, "admin", Role::Administrator);
+    account(&town.muster, "chief", Role::Administrator);
     let admin = Guest::at(server.address());
-    admin.sign_in("admin", PASSWORD).is(303);
+    admin.sign_in("chief", PASSWORD).is(303);
     let add = |name: &str, user: &str| {
         admin.post("/accounts", &[("name", name), ("role", "person"), ("user", user)]).is(303);
         admin.get("/accounts")

@@ -1,5 +1,6 @@
 //! Signing in at a real OpenID provider.
 
+use crate::support::browser::{Browser, Look};
 use crate::support::guest::{Guest, account};
 use crate::support::openid_provider::{OpenIdProvider, SECRET};
 use crate::support::program::Program;
@@ -234,11 +235,33 @@ fn a_provider_that_is_gone_or_knows_another_secret_lets_nobody_in_and_check_says
     }
 }
 
+#[tokio::test]
+async fn a_browser_comes_back_from_another_site_and_is_signed_in() {
+    let site = tokio::task::spawn_blocking(site).await.unwrap();
+    let provider = OpenIdProvider::start_as("localhost", &site.address, &people(), false);
+    trust(&site, &provider, "");
+    let browser = Browser::start(&site.address).await;
+    for (width, look) in [(1440, Look::Light), (320, Look::Dark)] {
+        browser.look(width, look).await;
+        browser.open("/sign-in?to=%2Fusers").await;
+        browser.is_in_order("sign-in-provider", width, look).await;
+    }
+    browser.click("Sign in with Example University").await;
+    browser.shows("Sign-in").await;
+    let fill = "document.querySelector('[name=login]').value = 'ada-1815';
+                document.querySelector('[name=password]').value = 'any'; document.querySelector('form').submit()";
+    browser.run(fill, vec![]).await;
+    browser.shows("Authorize").await;
+    browser.run("document.querySelector('form').submit()", vec![]).await;
+    browser.shows("No users").await;
+    assert_eq!(browser.address().await, "/users");
+    browser.close().await;
+}
+
 /// A server of the town's own, and the port that it answers on.
 fn site_of(town: &Town) -> (String, Running) {
     let address = format!("127.0.0.1:{}", crate::support::browser::free_port());
-    let mut server =
-        town.muster.command(&["serve", "--role", "web"]).env("MUSTER_LISTEN", &address).spawn().unwrap();
+    let mut server = town.muster.command(&["serve", "--role", "web"]).env("MUSTER_LISTEN", &address).spawn().unwrap();
     let mut said = std::io::BufRead::lines(std::io::BufReader::new(server.stderr.take().unwrap()));
     said.find(|line| line.as_ref().is_ok_and(|line| line.contains("answers at"))).unwrap().unwrap();
     std::thread::spawn(move || said.for_each(drop));

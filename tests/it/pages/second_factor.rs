@@ -119,7 +119,7 @@ fn recovery_codes_help_once_each_and_an_administrator_takes_the_factor_away() {
     let muster = Program::new();
     let server = Reader::serve(&muster);
     let id = account(&muster, "ada", Role::Viewer);
-    account(&muster, "admin", Role::Administrator);
+    account(&muster, "chief", Role::Administrator);
     let ada = Guest::at(server.address());
     ada.sign_in("ada", PASSWORD).is(303);
     let (app, codes) = enrol(&ada);
@@ -141,7 +141,7 @@ fn recovery_codes_help_once_each_and_an_administrator_takes_the_factor_away() {
     let (_, _) = enrol(&ada);
 
     let admin = Guest::at(server.address());
-    admin.sign_in("admin", PASSWORD).is(303);
+    admin.sign_in("chief", PASSWORD).is(303);
     admin.get("/accounts").says("password, second factor");
     admin.post(&format!("/accounts/{id}"), &[("role", "viewer"), ("reset", "yes")]).is(303);
     admin.get("/accounts").says("signed out everywhere");

@@ -64,7 +64,11 @@ impl Guest {
     /// Somebody new at that server.
     pub fn at(address: &str) -> Self {
         super::provide_tls();
-        let client = Client::builder().cookie_store(true).redirect(Policy::none()).user_agent("Firefox/1.0 (Linux)");
+        let client = Client::builder()
+            .cookie_store(true)
+            .redirect(Policy::none())
+            .pool_max_idle_per_host(0)
+            .user_agent("Firefox/1.0 (Linux)");
         Self {
             address: address.to_owned(),
             client: client.build().unwrap(),

@@ -13,6 +13,7 @@ pub const SECRET: &str = "canary-provider-secret";
 /// A provider; it ends with the value.
 pub struct OpenIdProvider {
     port: u64,
+    host: &'static str,
     server: Child,
     folder: TempDir,
 }
@@ -20,12 +21,18 @@ pub struct OpenIdProvider {
 impl OpenIdProvider {
     /// One that sends people back to that Muster. `userinfo`: what is said of them is told at an endpoint of its own.
     pub fn start(muster: &str, people: &Value, userinfo: bool) -> Self {
+        Self::start_as("127.0.0.1", muster, people, userinfo)
+    }
+
+    /// The same by another name of this machine: for browsers, another site.
+    pub fn start_as(host: &'static str, muster: &str, people: &Value, userinfo: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = json!({
             "modules": modules(),
             "client": { "id": "muster", "secret": SECRET, "back": format!("{muster}/sign-in/provider/back") },
             "people": folder.path().join("people.json"),
             "userinfo": userinfo,
+            "host": host,
         });
         std::fs::write(folder.path().join("people.json"), people.to_string()).unwrap();
         let mut server = Command::new("node")
@@ -40,12 +47,12 @@ impl OpenIdProvider {
         let port = lines.find_map(|line| serde_json::from_str::<Value>(&line).ok()?.get("port")?.as_u64());
         let port = port.expect("the OpenID provider starts (make test installs it)");
         std::thread::spawn(move || lines.for_each(drop));
-        Self { port, server, folder }
+        Self { port, host, server, folder }
     }
 
     /// Its address, as it calls itself.
     pub fn issuer(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://{}:{}", self.host, self.port)
     }
 
     /// From now on this is what is known there.
