@@ -39,7 +39,7 @@ pub(super) fn read(source: &Source<'_>, folder: Folder<'_>) -> Result<SettingsDe
         guards: limits::guards(&root, &GuardSettings::default()),
         retention: retention(&root),
         notifications: notification::read_all(&root, folder),
-        sign_in: sign_in::read(&root, folder),
+        sign_in: Box::new(sign_in::read(&root, folder)),
     };
     root.close();
     source.finish(definition)

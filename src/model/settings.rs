@@ -35,7 +35,7 @@ pub struct SettingsDefinition {
     #[serde(rename = "notification")]
     pub notifications: Vec<NotificationDefinition>,
     /// Who may sign in, and how.
-    pub sign_in: SignInSettings,
+    pub sign_in: Box<SignInSettings>,
 }
 
 /// `[retention]`: days; 0 is for ever.

@@ -133,7 +133,7 @@ struct Look {
     found: Option<(Account, String)>,
     /// What the account of that name is called, wherever it is from.
     known: Option<String>,
-    settings: SignInSettings,
+    settings: Box<SignInSettings>,
 }
 
 impl Look {
