@@ -13,6 +13,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 PROGRAM := $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/muster
 AXE := $(TARGET)/axe/node_modules/axe-core/axe.min.js
 SCIM := $(TARGET)/scim/scim2_server/service.py
+OPENID := $(TARGET)/openid/node_modules/oidc-provider/package.json
 
 .PHONY: help run test bench bench-core bench-ldap fuzz lint docs clean
 
@@ -31,9 +32,10 @@ run:
 	$(CARGO) build --locked --profile $(PROFILE) --bin muster
 	@exec $(PROGRAM) demo
 
-test: $(AXE) $(SCIM)
+test: $(AXE) $(SCIM) $(OPENID)
 	@.ci/needs test
-	AXE_CORE=$(abspath $(AXE)) SCIM_SERVER=$(abspath $(TARGET)/scim) $(CARGO) test --locked --no-fail-fast
+	AXE_CORE=$(abspath $(AXE)) SCIM_SERVER=$(abspath $(TARGET)/scim) \
+		OPENID_PROVIDER=$(abspath $(TARGET)/openid/node_modules) $(CARGO) test --locked --no-fail-fast
 
 bench:
 	@.ci/needs bench
@@ -84,3 +86,8 @@ $(AXE):
 $(SCIM):
 	@.ci/needs pip
 	python3 -m pip install --quiet --disable-pip-version-check --only-binary :all: --target $(TARGET)/scim 'scim2-server[cursor]==0.8.*'
+
+# The OpenID provider that people sign in at; for newer versions the Node.js of Debian 13 is too old.
+$(OPENID):
+	@.ci/needs npm
+	npm install --prefix $(TARGET)/openid --no-save --no-audit --no-fund --ignore-scripts oidc-provider@8

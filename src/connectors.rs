@@ -9,8 +9,9 @@ pub mod http;
 pub mod ldap;
 pub mod rest;
 pub mod scim;
+pub mod sign_in;
 pub mod sql;
-mod tls;
+pub mod tls;
 
 pub use crate::model::extraction::SourceEnd;
 pub use crate::model::source_schema::ColumnSchema;
@@ -20,6 +21,7 @@ use crate::model::connector::ConnectorDefinition;
 use crate::store::Sealed;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sign_in::{SignInRequest, SignedIn};
 use std::path::PathBuf;
 
 /// Every kind there is. A new one: one file and its line here.
@@ -108,6 +110,17 @@ pub trait ConnectionKind: Sync {
     /// with the way in which they are told, and is no part of the source's header.
     fn adds_column(&self, _column: &str) -> bool {
         false
+    }
+
+    /// Whether a name and a password belong together, for kinds that know passwords; `None`: they don't, for whatever
+    /// reason. Never with an empty password, and with the same work for names that are not known.
+    fn sign_in(
+        &self,
+        connection: &ConnectionRequest,
+        _request: &SignInRequest,
+    ) -> Result<Option<SignedIn>, ConnectionError> {
+        let place = format!("connection `{}`", connection.definition.name);
+        Err(ConnectionError::permanent(place, "this kind of connection knows no passwords; name one of kind ldap"))
     }
 
     /// Whether telling changes takes what the applied runs have read ([`Extraction::known`]).

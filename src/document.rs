@@ -19,6 +19,7 @@ mod property;
 mod section;
 mod sequence;
 mod settings;
+mod sign_in;
 #[cfg(test)]
 mod tests;
 

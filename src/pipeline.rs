@@ -25,6 +25,7 @@ pub mod provenance;
 pub mod received;
 pub mod revert;
 pub mod samples;
+pub mod sign_in;
 pub mod source_columns;
 pub mod synchronize;
 pub mod upload;

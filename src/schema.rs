@@ -11,6 +11,9 @@ diesel::table! {
         active -> Bool,
         created_at -> Timestamptz,
         last_sign_in_at -> Nullable<Timestamptz>,
+        origin -> Text,
+        subject -> Nullable<Text>,
+        person_id -> Nullable<Int8>,
     }
 }
 
@@ -612,6 +615,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    recovery_codes (account_id, digest) {
+        account_id -> Int4,
+        digest -> Bytea,
+    }
+}
+
+diesel::table! {
     resources (id) {
         id -> Int8,
         person_id -> Nullable<Int8>,
@@ -720,6 +730,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    second_factors (account_id) {
+        account_id -> Int4,
+        secret -> Bytea,
+        confirmed_at -> Nullable<Timestamptz>,
+        last_step -> Int8,
+    }
+}
+
+diesel::table! {
     sessions (digest) {
         digest -> Bytea,
         account_id -> Int4,
@@ -728,6 +747,11 @@ diesel::table! {
         created_at -> Timestamptz,
         last_seen_at -> Timestamptz,
         expires_at -> Timestamptz,
+        id -> Int8,
+        method -> Text,
+        address -> Nullable<Text>,
+        agent -> Nullable<Text>,
+        awaits -> Nullable<Text>,
     }
 }
 
@@ -866,6 +890,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     photo_renditions,
     problems,
     profile_fields,
+    recovery_codes,
     resources,
     resources_history,
     rule_failures,
@@ -874,6 +899,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     run_proofs,
     run_retries,
     runs,
+    second_factors,
     sessions,
     settings_versions,
     sign_in_failures,

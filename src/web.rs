@@ -12,10 +12,13 @@ pub mod charts;
 pub mod consequences;
 pub mod csv;
 pub mod decision_view;
+pub mod device;
 pub mod diff;
+pub mod directory_sign_in;
 pub mod download;
 pub mod editor;
 pub mod elements;
+pub mod entrance;
 pub mod error;
 pub mod failure;
 pub mod file_form;
@@ -25,12 +28,16 @@ pub mod incoming;
 pub mod links;
 pub mod moment;
 pub mod origin;
+pub mod one_time_code;
 pub mod page;
 pub mod pages;
 pub mod paging;
 pub mod password;
 pub mod profile_form;
+pub mod provider;
 pub mod routes;
+pub mod second_step;
+pub mod session_list;
 pub mod settings_form;
 pub mod standing;
 pub mod throttle;
@@ -39,6 +46,7 @@ pub mod words;
 
 use crate::config::Config;
 use crate::pipeline;
+use crate::secret::sealing::Sealing;
 use actix_web::dev::Server;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web as actix};
@@ -82,14 +90,20 @@ impl WebContext {
 pub fn serve(context: WebContext) -> std::io::Result<(Server, Vec<SocketAddr>)> {
     let listen = context.config.listen;
     let throttle = actix::Data::new(throttle::Throttle::open(&context.config.secret_key_file)?);
+    let sealing = actix::Data::new(Sealing::open(&context.config.secret_key_file)?);
     let hashing = actix::Data::new(password::Hashing::default());
+    let turns = actix::Data::new(directory_sign_in::Turns::default());
+    let provider = actix::Data::new(provider::Provider::default());
     let limits = actix::Data::new(api::limits::Limits::default());
     let context = actix::Data::new(context);
     let server = HttpServer::new(move || {
         App::new()
             .app_data(context.clone())
             .app_data(throttle.clone())
+            .app_data(sealing.clone())
             .app_data(hashing.clone())
+            .app_data(turns.clone())
+            .app_data(provider.clone())
             .app_data(limits.clone())
             .app_data(actix::PayloadConfig::new(LONGEST_FORM))
             .app_data(actix::FormConfig::default().limit(LONGEST_FORM))

@@ -1,11 +1,14 @@
-//! `muster account add`: who may sign in to Muster itself.
+//! `muster account`: who may sign in to Muster itself.
 
 use super::{Context, Exit, Refusal, who};
 use crate::model::account::{self, Role};
+use crate::model::as_of::AsOf;
+use crate::model::{person, second_factor, session};
 use crate::web::{links, password};
 use anyhow::Context as _;
 use chrono::Utc;
 use clap::Subcommand;
+use diesel::pg::PgConnection;
 use serde_json::json;
 use std::fs::File;
 use std::io::Read;
@@ -24,6 +27,15 @@ pub(super) struct Args {
 enum AccountCommand {
     /// Make an account and print its one-time sign-in; for one that exists, print a new one.
     Add(AddArgs),
+    /// Take the second factor of an account away, for who has lost device and recovery codes.
+    ResetFactor(ResetArgs),
+}
+
+/// Whose.
+#[derive(Debug, clap::Args)]
+struct ResetArgs {
+    /// The account's name.
+    name: String,
 }
 
 /// The account.
@@ -31,17 +43,26 @@ enum AccountCommand {
 struct AddArgs {
     /// What its owner signs in with; upper and lower case are the same.
     name: String,
-    /// viewer, operator or administrator.
+    /// person, viewer, operator or administrator.
     #[arg(long)]
     role: Role,
+    /// The user whose account it is: user name, mail or employee ID. A person's account needs one.
+    #[arg(long)]
+    user: Option<String>,
     /// Take the password from the first line of this file (`-`: stdin) instead of printing a one-time sign-in.
     #[arg(long)]
     password_file: Option<PathBuf>,
 }
 
 pub(super) fn run(context: &Context, args: Args) -> anyhow::Result<Exit> {
-    let AccountCommand::Add(args) = args.command;
+    let args = match args.command {
+        AccountCommand::Add(args) => args,
+        AccountCommand::ResetFactor(args) => return reset_factor(context, &args.name),
+    };
     check_name(&args.name)?;
+    if args.role == Role::Person && args.user.is_none() {
+        return Err(Refusal::usage("a person's account needs the user whose it is: --user NAME").into());
+    }
     match &args.password_file {
         Some(file) => add_with_password(context, &args, &first_line(file)?),
         None => add_with_invitation(context, &args),
@@ -55,9 +76,13 @@ fn add_with_password(context: &Context, args: &AddArgs, password: &str) -> anyho
     let hash = password::hash(password).context("the password can't be hashed")?;
     let session = context.session()?;
     let mut connection = session.connection()?;
-    if account::add(&mut connection, &args.name, args.role, Some(&hash), &who())?.is_none() {
+    let person = user(&mut connection, args)?;
+    let Some(id) = account::add(&mut connection, &args.name, args.role, Some(&hash), &who())? else {
         let message = format!("there is an account {:?} already; it keeps its password", args.name);
         return Err(Refusal::conflict(message).into());
+    };
+    if person.is_some() {
+        account::belong_to(&mut connection, id, person, &who())?;
     }
     context.output.data(
         &json!({ "account": args.name, "role": args.role, "outcome": "created" }),
@@ -69,11 +94,15 @@ fn add_with_password(context: &Context, args: &AddArgs, password: &str) -> anyho
 fn add_with_invitation(context: &Context, args: &AddArgs) -> anyhow::Result<Exit> {
     let session = context.session()?;
     let mut connection = session.connection()?;
-    let created = account::add(&mut connection, &args.name, args.role, None, &who())?.is_some();
+    let person = user(&mut connection, args)?;
+    let created = account::add(&mut connection, &args.name, args.role, None, &who())?;
+    if let (Some(id), Some(_)) = (created, person) {
+        account::belong_to(&mut connection, id, person, &who())?;
+    }
+    let created = created.is_some();
     if !created {
-        let all = account::all(&mut connection)?;
-        let same_name = |other: &&account::Account| other.name.to_lowercase() == args.name.to_lowercase();
-        if all.iter().find(same_name).is_none_or(|other| other.role != args.role || !other.active) {
+        let known = account::by_name(&mut connection, &args.name)?;
+        if known.is_none_or(|other| other.role != args.role || !other.active) {
             let message = format!(
                 "there is an account {:?} already, with another role or switched off; change it on the page",
                 args.name
@@ -92,6 +121,37 @@ fn add_with_invitation(context: &Context, args: &AddArgs) -> anyhow::Result<Exit
     context
         .output
         .data(&json!({ "account": args.name, "role": args.role, "outcome": outcome, "sign_in": address }), &address)?;
+    Ok(Exit::Done)
+}
+
+/// The user whose account it is.
+fn user(connection: &mut PgConnection, args: &AddArgs) -> anyhow::Result<Option<i64>> {
+    let Some(name) = &args.user else { return Ok(None) };
+    match person::named(connection, &AsOf::Now, name)?.as_slice() {
+        [only] => Ok(Some(only.id)),
+        [] => {
+            Err(Refusal::not_found(format!("there is no user {name:?}; name one by user name, mail or employee ID"))
+                .into())
+        }
+        several => {
+            Err(Refusal::conflict(format!("{name:?} are {} users; write what only one has", several.len())).into())
+        }
+    }
+}
+
+fn reset_factor(context: &Context, name: &str) -> anyhow::Result<Exit> {
+    let session = context.session()?;
+    let mut connection = session.connection()?;
+    let account = account::by_name(&mut connection, name)?;
+    let account = account.ok_or_else(|| Refusal::not_found(format!("there is no account {name:?}")))?;
+    if !second_factor::remove(&mut connection, account.id, &account.name, &who())? {
+        return Err(Refusal::not_found(format!("the account {:?} has no second factor", account.name)).into());
+    }
+    session::end_all(&mut connection, account.id)?;
+    context.output.data(
+        &json!({ "account": account.name, "outcome": "reset" }),
+        format_args!("account {}: signs in without a second factor, and is signed out everywhere", account.name),
+    )?;
     Ok(Exit::Done)
 }
 

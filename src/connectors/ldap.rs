@@ -21,11 +21,13 @@ mod schema;
 mod search;
 mod session;
 mod settings;
+mod sign_in;
 mod sync;
 mod transport;
 mod unasked;
 mod wire;
 
+use super::sign_in::{SignInRequest, SignedIn};
 use super::{
     ChangesError, ConnectionError, ConnectionKind, ConnectionRequest, Cursors, Extraction, Finding, Setting,
     SettingValue, TableSchema,
@@ -180,6 +182,15 @@ impl ConnectionKind for Ldap {
         block_on(export(&settings, extraction))
     }
 
+    fn sign_in(
+        &self,
+        connection: &ConnectionRequest,
+        request: &SignInRequest,
+    ) -> Result<Option<SignedIn>, ConnectionError> {
+        let settings = DirectorySettings::new(connection)?;
+        block_on(sign_in::check(&settings, request))
+    }
+
     fn tells_changes(&self, _: &ConnectionDefinition, table: &TableDefinition) -> bool {
         Wish::of(&table.settings) != Wish::None
     }
@@ -202,6 +213,11 @@ impl ConnectionKind for Ldap {
         let settings = DirectorySettings::new(connection)?;
         block_on(export_changes(&settings, since, extraction))
     }
+}
+
+/// Whether a text is a filter that can be sent (RFC 4515).
+pub fn is_filter(text: &str) -> bool {
+    settings::is_filter(text)
 }
 
 /// Runs on a runtime of its own. A name lookup that hangs is left behind, not waited for.

@@ -6,6 +6,7 @@ use super::name::{self, NameOf, Unique};
 use super::notification;
 use super::paths::Folder;
 use super::section::{Section, Source};
+use super::sign_in;
 use crate::model::guard::{GuardSettings, Thresholds};
 use crate::model::job::JobDefinition;
 use crate::model::profile_field::{BUILT_IN, EditableBy, FieldType, ProfileFieldDefinition};
@@ -23,7 +24,7 @@ const LONGEST_DAYS: i64 = 36_500;
 pub(super) fn is_settings(table: &dyn TableLike) -> bool {
     let has = |keys: &[&str]| keys.iter().any(|key| table.contains_key(key));
     let has_guards_alone = has(&["thresholds", "guards"]) && !has(&["name"]);
-    (has(&["job", "profile_field", "retention", "notification"]) || has_guards_alone)
+    (has(&["job", "profile_field", "retention", "notification", "sign_in"]) || has_guards_alone)
         && !has(&["connection", "entity_type", "association"])
 }
 
@@ -37,6 +38,7 @@ pub(super) fn read(source: &Source<'_>, folder: Folder<'_>) -> Result<SettingsDe
         guards: limits::guards(&root, &GuardSettings::default()),
         retention: retention(&root),
         notifications: notification::read_all(&root, folder),
+        sign_in: Box::new(sign_in::read(&root, folder)),
     };
     root.close();
     source.finish(definition)

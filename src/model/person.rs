@@ -173,6 +173,25 @@ pub fn named(conn: &mut PgConnection, at: &AsOf, name: &str) -> QueryResult<Vec<
     .load(conn)
 }
 
+/// The one person with exactly this value in a field, whatever its case; `None` if there is none, or several. The field
+/// is one that has an index: user name, mail or employee id.
+pub fn only(conn: &mut PgConnection, field: &str, value: &str) -> QueryResult<Option<i64>> {
+    #[derive(QueryableByName)]
+    struct Found {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+    }
+    let field = field.replace('\'', "''");
+    let found: Vec<Found> =
+        diesel::sql_query(format!("select id from persons where lower(fields ->> '{field}') = lower($1) limit 2"))
+            .bind::<Text, _>(value)
+            .load(conn)?;
+    Ok(match found.as_slice() {
+        [only] => Some(only.id),
+        _ => None,
+    })
+}
+
 /// The content of a photo, by its SHA-256, if it is not larger than `most` bytes.
 pub fn photo(conn: &mut PgConnection, sha256: &str, most: i32) -> QueryResult<Option<Vec<u8>>> {
     #[derive(QueryableByName)]

@@ -5,6 +5,7 @@ use super::guard::{GuardSettings, Thresholds};
 use super::job::{self, JobDefinition};
 use super::notification::NotificationDefinition;
 use super::profile_field::{self, ProfileFieldDefinition};
+use super::sign_in_settings::SignInSettings;
 use super::{audit, connector};
 use crate::schema::settings_versions;
 use crate::secret::Secret;
@@ -33,6 +34,8 @@ pub struct SettingsDefinition {
     /// Who hears of blocked, failed and late runs.
     #[serde(rename = "notification")]
     pub notifications: Vec<NotificationDefinition>,
+    /// Who may sign in, and how.
+    pub sign_in: Box<SignInSettings>,
 }
 
 /// `[retention]`: days; 0 is for ever.
@@ -156,6 +159,10 @@ fn unknown_sources(connection: &mut PgConnection, definition: &SettingsDefinitio
         for name in notification.connectors.iter().filter(|name| !connectors.contains(*name)) {
             messages.push(format!("notification {:?}: there is no connector {name:?} yet", notification.name()));
         }
+    }
+    let directory = definition.sign_in.directory.as_ref().map(|directory| &directory.connector);
+    if let Some(name) = directory.filter(|name| !connectors.contains(*name)) {
+        messages.push(format!("[sign_in.directory]: there is no connector {name:?} yet"));
     }
     Ok(messages)
 }

@@ -278,8 +278,10 @@ pub fn of_accounts(connection: &mut PgConnection, blocked: &[i64]) -> Result<Opt
     }
     let rows: Vec<Row> = diesel::sql_query(format!(
         "select p.id as person_id, a.name as account, a.role, {PERSON} as name
-           from persons p join accounts a on lower(a.name) = lower(p.fields ->> 'user_name')
-          where a.active and p.id = any($1) order by a.role, lower(a.name)"
+           from persons p
+           join accounts a on a.person_id = p.id
+                or a.person_id is null and lower(a.name) = lower(p.fields ->> 'user_name')
+          where a.active and a.role <> 'person' and p.id = any($1) order by a.role, lower(a.name)"
     ))
     .bind::<diesel::sql_types::Array<BigInt>, _>(blocked)
     .load(connection)?;
@@ -299,7 +301,8 @@ pub fn of_accounts(connection: &mut PgConnection, blocked: &[i64]) -> Result<Opt
     }))
 }
 
-/// The persons with an active account here, by user name: those that are watched when it is worked out who is blocked.
+/// The persons with an active account here that is more than their own: said to be theirs, or by user name. Those are
+/// watched when it is worked out who is blocked.
 pub fn account_holders(connection: &mut PgConnection) -> QueryResult<Vec<i64>> {
     #[derive(QueryableByName)]
     struct Holder {
@@ -307,7 +310,10 @@ pub fn account_holders(connection: &mut PgConnection) -> QueryResult<Vec<i64>> {
         id: i64,
     }
     let holders: Vec<Holder> = diesel::sql_query(
-        "select p.id from accounts a join persons p on lower(p.fields ->> 'user_name') = lower(a.name) where a.active",
+        "select p.id from accounts a join persons p on lower(p.fields ->> 'user_name') = lower(a.name)
+          where a.active and a.role <> 'person' and a.person_id is null
+         union
+         select a.person_id from accounts a where a.active and a.role <> 'person' and a.person_id is not null",
     )
     .load(connection)?;
     Ok(holders.into_iter().map(|holder| holder.id).collect())

@@ -27,6 +27,7 @@ use super::index::Readers;
 use super::progress::Progress;
 use super::proposal::facts::Observed;
 use super::{Context, TaskError};
+use crate::connectors::sign_in::{SignInRequest, SignedIn};
 use crate::connectors::{self, ConnectionError, ConnectionKind, ConnectionRequest, Cursors, Finding, TableSchema};
 use crate::document;
 use crate::model::claim::{self, Claim, Ending};
@@ -47,6 +48,9 @@ use std::time::Duration;
 
 /// How long a check or a look at the tables may take.
 const LOOK: Duration = Duration::from_secs(60);
+
+/// How long somebody waits who signs in.
+const SIGN_IN: Duration = Duration::from_secs(20);
 
 /// Exports all tables of the run's connector, and ends the stage.
 pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), TaskError> {
@@ -170,9 +174,30 @@ pub fn observe(program: &Path, request: &ConnectionRequest, rows: u64) -> Result
     }
 }
 
+/// Whether a name and a password belong together; in a child process, within twenty seconds: somebody is waiting.
+pub fn sign_in(
+    program: &Path,
+    request: &ConnectionRequest,
+    wish: SignInRequest,
+) -> Result<Option<SignedIn>, ConnectionError> {
+    match look_within(SIGN_IN, program, request, Operation::SignIn(wish))? {
+        Answer::SignedIn(signed_in) => Ok(signed_in),
+        other => Err(process::unexpected(&other)),
+    }
+}
+
 fn look(program: &Path, request: &ConnectionRequest, operation: Operation) -> Result<Answer, ConnectionError> {
+    look_within(LOOK, program, request, operation)
+}
+
+fn look_within(
+    time: Duration,
+    program: &Path,
+    request: &ConnectionRequest,
+    operation: Operation,
+) -> Result<Answer, ConnectionError> {
     let task = Task::new(operation, request.clone(), Limits::default());
-    perform(program, &task, Some(LOOK), &mut |_| Ok(())).map_err(|interrupted| match interrupted {
+    perform(program, &task, Some(time), &mut |_| Ok(())).map_err(|interrupted| match interrupted {
         Interrupted::Refused(error) => error,
         Interrupted::Stopped(stopped) => ConnectionError::transient(&request.definition.name, stopped.to_string()),
     })

@@ -3,6 +3,7 @@
 //! own.
 
 use super::api::gate;
+use super::entrance::brought_along;
 use super::error::WebError;
 use super::frame::changes;
 use super::links;
@@ -11,9 +12,9 @@ use crate::model::account::Role;
 use crate::model::token::Scope;
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{self, HeaderMap};
+use actix_web::http::header::HeaderMap;
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage, HttpResponse, ResponseError, web};
+use actix_web::{HttpMessage, ResponseError, web};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
@@ -30,6 +31,9 @@ pub enum Access {
     /// Programs that come with a token that has one of these scopes. No session counts here.
     Token(&'static [Scope]),
 }
+
+/// What can be done although a second factor is still to be set up.
+const ALWAYS: [&str; 2] = [links::SECOND_FACTOR, "/sign-out"];
 
 /// Lets a request pass, or answers it. What is refused is an answer as well: an error of a layer would pass by the one that
 /// makes pages of errors.
@@ -61,8 +65,15 @@ pub async fn admit(
     let (Access::Role(needed) | Access::Files(needed)) = access else { return next.call(request).await };
     let Some(session) = &visit.session else { return Ok(to_sign_in(request, &visit)) };
     if session.account.role < needed {
+        // A person who comes to the front door is led to what is theirs.
+        if request.path() == links::HOME && !changes(request.method()) {
+            return Ok(request.into_response(see_other(links::ME)));
+        }
         let error = WebError::Forbidden { role: session.account.role, needed };
         return Ok(request.error_response(error));
+    }
+    if session.must_enrol && !ALWAYS.iter().any(|path| request.path().starts_with(path)) {
+        return Ok(request.into_response(see_other(links::SECOND_FACTOR)));
     }
     if changes(request.method()) && access == Access::Role(needed) {
         let form = match request.extract::<web::Bytes>().await {
@@ -110,10 +121,7 @@ fn to_sign_in(request: ServiceRequest, visit: &Visit) -> ServiceResponse<BoxBody
     let response = if changes(request.method()) {
         see_other(&links::sign_in(None))
     } else if from_elsewhere && headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate") {
-        HttpResponse::Ok()
-            .insert_header((header::REFRESH, format!("0; url={}", visit.address)))
-            .content_type("text/html; charset=utf-8")
-            .body("<!doctype html><html lang=\"en\"><title>Muster</title><p>One moment …</p></html>")
+        brought_along(&visit.address)
     } else {
         see_other(&links::sign_in(Some(&visit.address)))
     };

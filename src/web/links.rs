@@ -26,6 +26,18 @@ pub const PROFILE_FIELDS: &str = "/profile-fields";
 pub const TOKENS: &str = "/tokens";
 /// Accounts.
 pub const ACCOUNTS: &str = "/accounts";
+/// Whoever is signed in.
+pub const SESSIONS: &str = "/sessions";
+/// The own profile.
+pub const ME: &str = "/me";
+/// The photo of the own profile.
+pub const MY_PHOTO: &str = "/me/photo";
+/// The own sessions and the way one signs in.
+pub const MY_ACCOUNT: &str = "/my-account";
+/// The own second factor.
+pub const SECOND_FACTOR: &str = "/my-account/second-factor";
+/// The secret of the own second factor, while it is set up, as a picture for cameras.
+pub const SECOND_FACTOR_PICTURE: &str = "/my-account/second-factor/code.svg";
 /// Who is notified, and what became of it.
 pub const DELIVERIES: &str = "/deliveries";
 /// The audit log.
@@ -39,6 +51,19 @@ pub fn sign_in(back: Option<&str>) -> String {
         None | Some("/") => "/sign-in".to_owned(),
         Some(back) => with_query("/sign-in", &[("to", back)]),
     }
+}
+
+/// Where the OpenID provider sends people back to.
+pub const PROVIDER_BACK: &str = "/sign-in/provider/back";
+
+/// Signing in at the OpenID provider.
+pub fn provider(back: &str) -> String {
+    with_query("/sign-in/provider", &[("to", if own(back) == HOME { "" } else { own(back) })])
+}
+
+/// Where the second factor is asked for.
+pub fn code(back: &str) -> String {
+    with_query("/sign-in/code", &[("to", if own(back) == HOME { "" } else { own(back) })])
 }
 
 /// Where a one-time sign-in is used.

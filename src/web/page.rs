@@ -43,6 +43,12 @@ pub enum Section {
     Audit,
     /// Settings.
     Settings,
+    /// Whoever is signed in.
+    Sessions,
+    /// The own profile.
+    MyProfile,
+    /// The own account.
+    MyAccount,
     /// None of them.
     None,
 }
@@ -59,6 +65,8 @@ pub struct Layout {
     pub theme: Theme,
     /// Who is signed in.
     pub account: Option<(String, Role)>,
+    /// Whether there is a user whose account it is.
+    pub has_profile: bool,
     /// The token that every form carries.
     pub csrf: String,
     /// What the last action left to say.
@@ -114,6 +122,7 @@ impl Layout {
             crumbs: Vec::new(),
             theme: visit.theme,
             account: None,
+            has_profile: false,
             csrf: String::new(),
             flash: Vec::new(),
             menu: Vec::new(),
@@ -129,6 +138,11 @@ impl Layout {
     fn fill(&mut self, conn: &mut PgConnection, visitor: &Visitor) -> Result<(), WebError> {
         self.account = Some((visitor.account().name.clone(), visitor.account().role));
         self.csrf.clone_from(&visitor.session.csrf);
+        self.has_profile = visitor.account().person_id.is_some();
+        // What there is here is not for persons to know.
+        if !self.may_view() {
+            return Ok(());
+        }
         let menu = resource::menu(conn)?;
         self.waiting = menu.waiting;
         for entry in menu.entries {
@@ -158,6 +172,11 @@ impl Layout {
         self.account.as_ref().is_some_and(|(_, own)| *own >= role)
     }
 
+    /// Whether to offer what viewers may see.
+    pub fn may_view(&self) -> bool {
+        self.may(Role::Viewer)
+    }
+
     /// Whether to offer what operators may do.
     pub fn may_operate(&self) -> bool {
         self.may(Role::Operator)
@@ -182,6 +201,9 @@ impl Layout {
             Section::Tokens => links::TOKENS,
             Section::Audit => links::AUDIT,
             Section::Settings => links::ACCOUNTS,
+            Section::Sessions => links::SESSIONS,
+            Section::MyProfile => links::ME,
+            Section::MyAccount => links::MY_ACCOUNT,
             Section::Resources(_) | Section::None => return false,
         };
         own == address

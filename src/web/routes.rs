@@ -2,7 +2,7 @@
 
 use super::admission::{Access, admit};
 use super::{api, assets, pages};
-use crate::model::account::Role::{Administrator, Operator, Viewer};
+use crate::model::account::Role::{Administrator, Operator, Person, Viewer};
 use crate::model::token::Scope::{Configure, Decide, Read, Run, Upload, Users};
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
@@ -138,6 +138,17 @@ pub fn table() -> Vec<Entry> {
         post("/profile-fields/{field}",                Role(Administrator), profile_field::change),
         post("/profile-fields/{field}/remove",         Role(Administrator), profile_field::remove),
 
+        get( "/me",                                    Role(Person),        me::show),
+        get( "/me/photo",                              Role(Person),        me::photo),
+        get( "/my-account",                            Role(Person),        my_account::show),
+        post("/my-account/sessions",                   Role(Person),        my_account::end),
+        get( "/my-account/second-factor",              Role(Person),        second_factor::show),
+        post("/my-account/second-factor",              Role(Person),        second_factor::change),
+        get( "/my-account/second-factor/code.svg",     Role(Person),        second_factor::picture),
+
+        get( "/sessions",                              Role(Administrator), sessions::list),
+        post("/sessions",                              Role(Administrator), sessions::end),
+
         get( "/accounts",                              Role(Administrator), accounts::list),
         post("/accounts",                              Role(Administrator), accounts::add),
         post("/accounts/{account}",                    Role(Administrator), accounts::change),
@@ -160,7 +171,11 @@ pub fn table() -> Vec<Entry> {
 
         get( "/sign-in",                               Everyone,            sign_in::show),
         post("/sign-in",                               Everyone,            sign_in::sign_in),
-        post("/sign-out",                              Role(Viewer),        sign_in::sign_out),
+        get( "/sign-in/provider",                      Everyone,            provider::begin),
+        get( "/sign-in/provider/back",                 Everyone,            provider::finish),
+        get( "/sign-in/code",                          Everyone,            code::show),
+        post("/sign-in/code",                          Everyone,            code::check),
+        post("/sign-out",                              Role(Person),        sign_in::sign_out),
         get( "/welcome/{token}",                       Everyone,            welcome::show),
         post("/welcome/{token}",                       Everyone,            welcome::choose_password),
 

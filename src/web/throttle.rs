@@ -27,7 +27,7 @@ pub struct Who {
 }
 
 impl Throttle {
-    /// Reads the key from `file`, and makes it where there is none.
+    /// With the key in `file`, which is made where there is none.
     pub fn open(file: &Path) -> std::io::Result<Self> {
         Ok(Self { key: Key::open(file)? })
     }
@@ -51,6 +51,11 @@ impl Who {
     pub fn is_slowed(&self, conn: &mut PgConnection, now: DateTime<Utc>) -> QueryResult<bool> {
         Ok(session::failures(conn, &self.name, now)? >= FAILURES_OF_A_NAME
             || session::failures(conn, &self.address, now)? >= FAILURES_OF_AN_ADDRESS)
+    }
+
+    /// Whether the name has to wait, from wherever it is tried.
+    pub fn is_locked(&self, conn: &mut PgConnection, now: DateTime<Utc>) -> QueryResult<bool> {
+        Ok(session::failures(conn, &self.name, now)? >= FAILURES_OF_A_NAME)
     }
 
     /// Notes a failure.

@@ -90,7 +90,14 @@ fn libraries_stay_behind_their_fences() {
         ("rusqlite", &["connectors/sql/sqlite"], "SQLite is read in connectors/sql/sqlite"),
         ("object_store", &["store"], "where extractions lie is known to store alone"),
         ("lettre", &["jobs/announcing/mail"], "mail is written and sent in one place"),
-        ("reqwest", &["jobs/announcing/webhook", "connectors/http"], "requests leave the house in two places"),
+        (
+            "reqwest",
+            &["jobs/announcing/webhook", "connectors/http", "web/provider"],
+            "requests leave the house in three places",
+        ),
+        ("openidconnect", &["web/provider"], "what an OpenID provider says is understood in web/provider"),
+        ("totp_rs", &["web/one_time_code"], "codes that change with time are made in one place"),
+        ("chacha20poly1305", &["secret/sealing"], "what is sealed at rest, is sealed in one place"),
         ("cel", &["values/expression"], "expressions are evaluated in values/expression"),
         ("calamine", &["connectors/files/sheet"], "spreadsheets are read in connectors/files/sheet"),
         (

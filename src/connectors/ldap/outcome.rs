@@ -19,6 +19,10 @@ pub const SIZE_LIMIT_EXCEEDED: u32 = 4;
 /// The base does not exist, or this account may not know.
 pub const NO_SUCH_OBJECT: u32 = 32;
 
+/// The answers to a bind that are about who asks, and not about the server: a wrong password, no such entry, no password
+/// there, an account that is locked or must change its password first.
+pub const REFUSES_A_PERSON: [u32; 7] = [19, NO_SUCH_OBJECT, 34, 48, 49, 50, 53];
+
 /// What a result means.
 pub fn explain(result: &LdapResult) -> Outcome {
     let (advice, transient) = match result.rc {

@@ -289,6 +289,11 @@ impl RowShape {
         row.values[column].first().map(Vec::as_slice)
     }
 
+    /// All values of an attribute, in the form in which they leave.
+    pub fn values<'r>(&self, row: &'r Row, attribute: &str) -> &'r [Vec<u8>] {
+        self.column(attribute).and_then(|column| row.values.get(column)).map_or(&[], Vec::as_slice)
+    }
+
     /// The entry's name, in the form in which it leaves.
     pub fn cell_of_name<'r>(&self, row: &'r Row) -> Option<&'r [u8]> {
         row.values[DN].first().map(Vec::as_slice)

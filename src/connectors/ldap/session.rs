@@ -5,6 +5,7 @@ use super::outcome;
 use super::settings::{Credentials, DirectorySettings, Server};
 use super::transport::{self, Ending};
 use crate::connectors::ConnectionError;
+use crate::secret::Secret;
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, Scope, SearchOptions, StdStream};
 use std::time::Duration;
 
@@ -118,6 +119,31 @@ impl Session {
             message: format!("signing in as {} failed: {}. {}", credentials.dn, outcome.words, outcome.advice),
             transient: outcome.transient,
         })
+    }
+
+    /// Whether the server takes a name with a password (RFC 4513 5.1.3). The session is that name's afterwards, or nobody's.
+    /// Neither may be empty.
+    pub async fn takes(&self, dn: &str, password: &str) -> Result<bool, ConnectionError> {
+        if dn.is_empty() || password.is_empty() {
+            return Ok(false);
+        }
+        let mut ldap = self.handle();
+        let (dn, secret) = (dn.to_owned(), Secret::new(password.to_owned()));
+        // In a task of its own, as above.
+        let answer = tokio::spawn(async move { ldap.simple_bind(&dn, secret.expose()).await }).await;
+        let result = match answer {
+            Ok(result) => result.map_err(|error| self.lost(&error))?,
+            Err(_) => return Err(ConnectionError::permanent(&self.server, "the answer to a sign-in is not LDAP")),
+        };
+        match result.rc {
+            outcome::SUCCESS => Ok(true),
+            code if outcome::REFUSES_A_PERSON.contains(&code) => Ok(false),
+            _ => {
+                let outcome = outcome::explain(&ldap3::LdapResult { text: String::new(), ..result });
+                let message = format!("somebody's sign-in failed: {}. {}", outcome.words, outcome.advice);
+                Err(ConnectionError { place: self.server.clone(), message, transient: outcome.transient })
+            }
+        }
     }
 
     /// The entry of that name with these attributes; `None` if there is none, or this account may not see it.

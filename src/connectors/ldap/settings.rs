@@ -330,7 +330,7 @@ fn search_table(
         Some(other) => return refuse(format!("`scope` is `{other}`: it must be base, one or sub")),
     };
     let filter = raw.filter.unwrap_or_else(|| "(objectClass=*)".to_owned());
-    if filter_depth(&filter) > MAX_FILTER_DEPTH || ldap3::parse_filter(&filter).is_err() {
+    if !is_filter(&filter) {
         return refuse(format!("`filter` is not an LDAP filter (RFC 4515): {filter}"));
     }
     let mut seen = HashSet::new();
@@ -365,6 +365,11 @@ fn search_table(
         matched: Vec::new(),
         changes: raw.changes,
     })
+}
+
+/// Whether a filter can be sent.
+pub fn is_filter(filter: &str) -> bool {
+    filter_depth(filter) <= MAX_FILTER_DEPTH && ldap3::parse_filter(filter).is_ok()
 }
 
 fn filter_depth(filter: &str) -> usize {

@@ -1,6 +1,6 @@
 //! How an account signs in: once by invitation, then by password.
 
-use super::{Account, AccountId, AccountRow, Role};
+use super::{Account, AccountId, AccountRow, Origin, Role};
 use crate::model::{audit, session};
 use crate::schema::accounts;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -13,14 +13,16 @@ use sha2::{Digest, Sha256};
 /// How long an invitation can be used.
 const INVITATION_HOURS: i64 = 72;
 
-/// Invites the active account of that name and returns its one-time sign-in: a token of 256 random bits, of which only
+/// Invites the active local account of that name and returns its one-time sign-in: a token of 256 random bits, of which only
 /// the digest is stored, good for three days and one use. An invitation from before is void. `None`: there is no such
 /// account.
 pub fn invite(connection: &mut PgConnection, name: &str, by: &str, now: DateTime<Utc>) -> QueryResult<Option<String>> {
     connection.transaction(|connection| {
         let token = random_token();
         let until = now + TimeDelta::hours(INVITATION_HOURS);
-        let open = accounts::table.filter(lower(accounts::name).eq(lower(name)).and(accounts::active));
+        let open = accounts::table
+            .filter(lower(accounts::name).eq(lower(name)).and(accounts::active))
+            .filter(accounts::origin.eq(Origin::Local.as_str()));
         let invited = diesel::update(open)
             .set((accounts::setup_digest.eq(digest(&token)), accounts::setup_until.eq(until)))
             .execute(connection)?;
@@ -44,6 +46,7 @@ pub fn invite_first_administrator(
     connection.transaction(|connection| {
         let administrators = accounts::table
             .filter(accounts::role.eq(Role::Administrator.as_str()).and(accounts::active))
+            .filter(accounts::origin.eq(Origin::Local.as_str()))
             .order(accounts::id)
             .select(AccountRow::as_select())
             .for_update()
@@ -99,10 +102,21 @@ pub fn accept_invitation(
     })
 }
 
-/// The active account of that name, whatever the case, with its password hash.
+/// Whether an account of that name is ours to check, active or not: its name is never looked up elsewhere.
+pub fn is_local(connection: &mut PgConnection, name: &str) -> QueryResult<bool> {
+    diesel::select(diesel::dsl::exists(
+        accounts::table
+            .filter(lower(accounts::name).eq(lower(name)))
+            .filter(accounts::origin.eq(Origin::Local.as_str())),
+    ))
+    .get_result(connection)
+}
+
+/// The active local account of that name, whatever the case, with its password hash.
 pub fn to_sign_in(connection: &mut PgConnection, name: &str) -> QueryResult<Option<(Account, String)>> {
     let found: Option<AccountRow> = accounts::table
         .filter(lower(accounts::name).eq(lower(name)).and(accounts::active))
+        .filter(accounts::origin.eq(Origin::Local.as_str()))
         .select(AccountRow::as_select())
         .first(connection)
         .optional()?;
@@ -112,17 +126,9 @@ pub fn to_sign_in(connection: &mut PgConnection, name: &str) -> QueryResult<Opti
     }))
 }
 
-/// Notes that somebody signed in.
+/// Notes when somebody signed in.
 pub fn signed_in(connection: &mut PgConnection, id: AccountId, now: DateTime<Utc>) -> QueryResult<()> {
-    let name: Option<String> = diesel::update(accounts::table.find(id))
-        .set(accounts::last_sign_in_at.eq(now))
-        .returning(accounts::name)
-        .get_result(connection)
-        .optional()?;
-    match name {
-        Some(name) => audit::record(connection, &name, "sign-in", &format!("account {name}"), json!({})),
-        None => Ok(()),
-    }
+    diesel::update(accounts::table.find(id)).set(accounts::last_sign_in_at.eq(now)).execute(connection).map(drop)
 }
 
 /// 256 random bits as text for addresses and cookies.

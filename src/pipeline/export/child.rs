@@ -78,6 +78,7 @@ fn perform(task: Task, output: &mut (impl Write + Send)) -> Result<Answer, Conne
         Operation::Check => kind.check(request).map(Answer::Findings),
         Operation::Tables => kind.tables(request).map(Answer::Tables),
         Operation::Discover => kind.discover(request).map(Answer::Discovered),
+        Operation::SignIn(wish) => kind.sign_in(request, &wish).map(Answer::SignedIn),
         Operation::Observe { rows } => observing::observe(kind, request, rows).map(Answer::Observed),
         Operation::Export { store, prefix, readers, known, instead } => {
             instead.map_or(Ok(()), |since| kind.check_instead(request, &since))?;

@@ -1,6 +1,7 @@
 //! What server and child process tell each other: one JSON object a line, through pipes.
 
 use super::past::Past;
+use crate::connectors::sign_in::{SignInRequest, SignedIn};
 use crate::connectors::{ConnectionError, ConnectionRequest, Cursors, Finding, TableSchema};
 use crate::model::connection::TableDefinition;
 use crate::model::extraction::{ExtractionFile, SourceSeal};
@@ -34,6 +35,8 @@ pub(super) enum Operation {
     Tables,
     /// Which tables there could be.
     Discover,
+    /// Whether a name and a password belong together.
+    SignIn(SignInRequest),
     /// What the columns are like, by so many rows of each table.
     Observe {
         rows: u64,
@@ -113,6 +116,7 @@ pub(super) enum Answer {
     Tables(Vec<TableSchema>),
     Discovered(Vec<TableDefinition>),
     Observed(Observed),
+    SignedIn(Option<SignedIn>),
     Exported {
         files: Vec<ExtractionFile>,
         /// Tables whose source is still what it was: what was written of them last time holds.

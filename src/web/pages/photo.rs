@@ -26,8 +26,13 @@ pub async fn show(
     id: Path<i64>,
     request: HttpRequest,
 ) -> Result<HttpResponse, WebError> {
+    answer(&context, id.into_inner(), &request).await
+}
+
+/// The photo of that user, as an answer.
+pub(super) async fn answer(context: &WebContext, id: i64, request: &HttpRequest) -> Result<HttpResponse, WebError> {
     let known = request.headers().get(header::IF_NONE_MATCH).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
-    let (id, query) = (id.into_inner(), request.query_string().to_owned());
+    let query = request.query_string().to_owned();
     let asked = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "size");
     let size = asked.and_then(|(_, word)| Size::from_word(&word)).unwrap_or_default();
     let (tag, image) = context

@@ -2,7 +2,7 @@
 //! history.
 
 mod by_account;
-mod fields;
+pub(super) mod fields;
 mod history;
 mod synchronizing;
 

@@ -1,15 +1,16 @@
 //! The one-time sign-in: whoever has its link chooses a password, and is signed in.
 
 use crate::model::account::{self, Account};
-use crate::model::session;
+use crate::model::session::Method;
+use crate::web::entrance::{self, Knock};
 use crate::web::error::WebError;
 use crate::web::page::{Layout, Section, html, html_with};
 use crate::web::password::{self, Hashing};
-use crate::web::visitor::{Guest, Visit, see_other, session_cookie};
+use crate::web::visitor::{Guest, Visit};
 use crate::web::{WebContext, links};
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Form, Path};
+use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use chrono::Utc;
 use serde::Deserialize;
@@ -44,6 +45,7 @@ pub async fn show(
 pub async fn choose_password(
     context: Data<WebContext>,
     hashing: Data<Hashing>,
+    request: HttpRequest,
     Guest(visit): Guest,
     token: Path<String>,
     form: Form<PasswordForm>,
@@ -59,19 +61,12 @@ pub async fn choose_password(
         return html_with(StatusCode::UNPROCESSABLE_ENTITY, &page(&visit, account, &token, objection));
     }
     let hash = hashing.hash(password).await?;
-    let session = context
-        .db(move |conn| {
-            let now = Utc::now();
-            let account = account::accept_invitation(conn, &token, &hash, now)?.ok_or_else(used_up)?;
-            account::signed_in(conn, account.id, now)?;
-            Ok(session::begin(conn, account.id, now)?)
-        })
+    let account = context
+        .db(move |conn| account::accept_invitation(conn, &token, &hash, Utc::now())?.ok_or_else(used_up))
         .await?;
-    let mut response = see_other(links::HOME);
-    response
-        .add_cookie(&session_cookie(context.is_https(), session))
-        .map_err(|error| WebError::Internal(error.to_string()))?;
-    Ok(response)
+    let knock = Knock { account, method: Method::Invitation, second: None, who: None, from_elsewhere: false };
+    let entered = entrance::enter(&context, &request, &visit, knock, links::HOME).await?;
+    entered.map_err(|_| WebError::NotFound("The account is switched off, or its user is blocked.".into()))
 }
 
 async fn invited(context: &WebContext, token: &str) -> Result<Account, WebError> {

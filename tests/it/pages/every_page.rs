@@ -86,6 +86,10 @@ async fn every_page_is_in_order() {
         ("deliveries-none", "/deliveries?state=given_up"),
         ("accounts", "/accounts"),
         ("audit", "/audit"),
+        ("sessions", "/sessions"),
+        ("my-account", "/my-account"),
+        ("second-factor-none", "/my-account/second-factor"),
+        ("me-nobody", "/me"),
         ("help", "/help"),
     ];
     for (name, path) in pages {

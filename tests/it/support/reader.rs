@@ -3,7 +3,7 @@
 use super::program::Program;
 use chrono::Utc;
 use muster::model::account::{self, Role};
-use muster::model::session;
+use muster::model::session::{self, Beginning, Method};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::{BufRead, BufReader};
@@ -34,7 +34,8 @@ impl Reader {
     pub fn serve(muster: &Program) -> Self {
         let mut connection = muster.database.connect();
         let account = account::add(&mut connection, "vera", Role::Viewer, None, "a test").unwrap().unwrap();
-        let cookie = format!("muster={}", session::begin(&mut connection, account, Utc::now()).unwrap());
+        let beginning = Beginning { method: Method::Password, address: None, agent: None, awaits: None };
+        let cookie = format!("muster={}", session::begin(&mut connection, account, &beginning, Utc::now()).unwrap());
         let mut server = muster
             .command(&["serve", "--role", "web"])
             .env("MUSTER_LISTEN", "127.0.0.1:0")
@@ -55,6 +56,11 @@ impl Reader {
             client: reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap(),
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
         }
+    }
+
+    /// `http://127.0.0.1:12345`
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// Asks for a page.

@@ -11,7 +11,7 @@ use crate::web::{diff, links};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A profile field that has a value, or should.
-pub(super) struct FieldLine {
+pub(in crate::web::pages) struct FieldLine {
     /// What pages call it.
     pub title: String,
     /// Where it is explained.
@@ -31,7 +31,7 @@ pub(super) struct FieldLine {
 }
 
 /// Where a value is from, as a tag.
-pub(super) struct SourceLine {
+pub(in crate::web::pages) struct SourceLine {
     /// What pages call the connector.
     pub connector: String,
     /// The connector's page.
@@ -43,7 +43,7 @@ pub(super) struct SourceLine {
 }
 
 /// What a source said whose value is not taken, or that said the same.
-pub(super) struct OtherLine {
+pub(in crate::web::pages) struct OtherLine {
     /// The value.
     pub value: String,
     /// Whether it is the profile's value.
@@ -60,7 +60,7 @@ pub(in crate::web::pages) fn connectors(person: &Person, resources: &[Resource],
 }
 
 /// The fields in the order of the profile: those with a value, and those that should have one.
-pub(super) fn lines(
+pub(in crate::web::pages) fn lines(
     person: &Person,
     declared: &[ProfileField],
     mut said: BTreeMap<String, Vec<Said>>,
