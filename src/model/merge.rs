@@ -61,9 +61,15 @@ pub fn record(conn: &mut PgConnection, person: i64, into: i64, by: &str, comment
         .map(drop)
 }
 
-/// Gives the local memberships of a person to another one; returns the local values, which [`give_local`] gives it once
-/// the person is gone.
-pub fn take_local(conn: &mut PgConnection, from: i64, into: i64) -> QueryResult<Value> {
+/// Gives the local memberships of a person to another one, and notes who had set its local values; its overrides end.
+/// Returns the local values, which [`give_local`] gives the other one once the person is gone.
+pub fn take_local(
+    conn: &mut PgConnection,
+    from: i64,
+    into: i64,
+    by: &str,
+    now: DateTime<Utc>,
+) -> QueryResult<Value> {
     #[derive(QueryableByName)]
     struct Local {
         #[diesel(sql_type = Jsonb)]
@@ -77,7 +83,32 @@ pub fn take_local(conn: &mut PgConnection, from: i64, into: i64) -> QueryResult<
     .bind::<BigInt, _>(from)
     .bind::<BigInt, _>(into)
     .execute(conn)?;
-    diesel::sql_query("delete from local_memberships where person_id = $1").bind::<BigInt, _>(from).execute(conn)?;
+    diesel::sql_query(
+        "with gone as (delete from local_memberships where person_id = $1 returning *)
+         insert into local_memberships_history (group_id, person_id, added_by, added_at, removed_by, valid_to)
+         select group_id, person_id, added_by, added_at, $2, $3 from gone",
+    )
+    .bind::<BigInt, _>(from)
+    .bind::<Text, _>(by)
+    .bind::<Timestamptz, _>(now)
+    .execute(conn)?;
+    diesel::sql_query(
+        "insert into local_edits (person_id, field, edited_by, edited_at)
+         select $2, field, edited_by, edited_at from local_edits where person_id = $1
+         on conflict do nothing",
+    )
+    .bind::<BigInt, _>(from)
+    .bind::<BigInt, _>(into)
+    .execute(conn)?;
+    diesel::sql_query("delete from local_edits where person_id = $1").bind::<BigInt, _>(from).execute(conn)?;
+    diesel::sql_query("delete from rule_failures where person_id = $1").bind::<BigInt, _>(from).execute(conn)?;
+    diesel::sql_query(
+        "update overrides set ended_at = $3, ended_by = $2 where person_id = $1 and ended_at is null",
+    )
+    .bind::<BigInt, _>(from)
+    .bind::<Text, _>(by)
+    .bind::<Timestamptz, _>(now)
+    .execute(conn)?;
     let local: Local =
         diesel::sql_query("select local from persons where id = $1").bind::<BigInt, _>(from).get_result(conn)?;
     Ok(local.local)

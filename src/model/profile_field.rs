@@ -275,3 +275,12 @@ fn title_of(name: &str) -> String {
     let mut characters = words.chars();
     characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
+/// Takes hidden fields out of values that others than administrators see.
+pub fn conceal<'v>(declared: &[ProfileField], shown: impl IntoIterator<Item = &'v mut Value>) {
+    if declared.iter().all(|field| !field.hidden) {
+        return;
+    }
+    for values in shown.into_iter().filter_map(Value::as_object_mut) {
+        values.retain(|name, _| !declared.iter().any(|field| field.hidden && field.name == *name));
+    }
+}

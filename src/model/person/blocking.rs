@@ -84,6 +84,9 @@ fn change(
             .bind::<Jsonb, _>(Value::Array(blocks))
             .bind::<Timestamptz, _>(now)
             .execute(conn)?;
+        diesel::sql_query("insert into outbox (kind, operation, person_id) values ('person', 'update', $1)")
+            .bind::<BigInt, _>(id)
+            .execute(conn)?;
         Ok(())
     });
     match changed {

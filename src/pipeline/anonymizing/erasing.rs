@@ -40,6 +40,8 @@ impl Erasing<'_> {
         self.holds(conn)?;
         self.problems(conn)?;
         self.history(conn)?;
+        self.who_is_who(conn)?;
+        self.by_account(conn)?;
         self.photos_and_person(conn)?;
         let records = self.records(conn)?;
         Ok(Erased { records, changes })
@@ -125,6 +127,36 @@ impl Erasing<'_> {
         Ok(())
     }
 
+    /// What was decided about whom its records are.
+    fn who_is_who(&self, conn: &mut PgConnection) -> QueryResult<()> {
+        let meant = "(entity_type_id, key) in (select * from unnest($3, $4))";
+        self.run(conn, &format!(" delete from correlation_decisions where person_id = $1 or {meant}"))?;
+        self.run(conn, &format!(" delete from doubts where {meant}"))?;
+        self.run(
+            conn,
+            " delete from moves
+               where person_id = $1 or (entity_type_id, old_key) in (select * from unnest($3, $4))
+                  or (entity_type_id, new_key) in (select * from unnest($3, $4))",
+        )?;
+        self.run(conn, " update merges set comment = null where person_id = $1 or into_id = $1")?;
+        Ok(())
+    }
+
+    /// What accounts have set on the profile, and the account that the person itself had from elsewhere.
+    fn by_account(&self, conn: &mut PgConnection) -> QueryResult<()> {
+        for table in ["overrides", "local_edits", "rule_failures", "local_memberships_history"] {
+            self.run(conn, &format!(" delete from {table} where person_id = $1"))?;
+        }
+        self.run(
+            conn,
+            " delete from sessions s using accounts a
+               where a.id = s.account_id and a.person_id = $1",
+        )?;
+        self.run(conn, " delete from accounts where person_id = $1 and origin <> 'local'")?;
+        self.run(conn, " update accounts set person_id = null where person_id = $1")?;
+        Ok(())
+    }
+
     /// The profile, what hangs on it, and large values that nobody else has.
     fn photos_and_person(&self, conn: &mut PgConnection) -> QueryResult<()> {
         self.run(conn, " delete from local_memberships where person_id = $1")?;
@@ -140,6 +172,12 @@ impl Erasing<'_> {
             .bind::<Array<Text>, _>(&self.identity.blobs)
             .bind::<Array<BigInt>, _>(self.identity.ids())
             .execute(conn)?;
+            diesel::sql_query(
+                "delete from photo_renditions p
+                  where p.sha256 = any($1) and not exists (select from blobs b where b.sha256 = p.sha256)",
+            )
+            .bind::<Array<Text>, _>(&self.identity.blobs)
+            .execute(conn)?;
         }
         Ok(())
     }
@@ -149,6 +187,7 @@ impl Erasing<'_> {
         let connectors: Vec<ConnectorId> = self.connectors.iter().map(|id| ConnectorId(*id)).collect();
         snapshot::touch(conn, &connectors)?;
         self.run(conn, " delete from links where from_id = any($2) or to_id = any($2)")?;
+        self.run(conn, " delete from newer_digests where entity_type_id = any($3) and resource_id = any($2)")?;
         self.run(conn, " delete from resources where entity_type_id = any($3) and id = any($2)")
     }
 

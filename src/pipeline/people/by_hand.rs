@@ -20,6 +20,7 @@ use crate::model::decision::Decider;
 use crate::model::{applying, audit, configuration, merge, partition};
 use crate::pipeline::TaskError;
 use crate::pipeline::authority::{Fate, Person};
+use crate::pipeline::local_groups::rules;
 use assigning::assign;
 use chrono::{DateTime, Utc};
 use diesel::pg::PgConnection;
@@ -99,6 +100,7 @@ pub fn separate(
             Some(before) if id == person => Base::Is(Some(before.without(&lost))),
             before => Base::Is(before),
         })?;
+        rules::follow_edit(conn, &[person, to], now)?;
         let decision =
             NewDecision { entity_type: taken.entity_type_id, key: taken.key.clone(), verdict: Verdict::Person(to) };
         correlation::write(conn, &[decision], by.name, by.comment)?;
@@ -130,7 +132,7 @@ pub fn merge(conn: &mut PgConnection, gone: i64, into: i64, by: &Decider<'_>) ->
                 (maker, assigning::run(conn, maker, None, by, 0)?)
             }
         };
-        let local = merge::take_local(conn, gone, into)?;
+        let local = merge::take_local(conn, gone, into, by.name, now)?;
         let mut other = None;
         // The one that goes has the place before the other, so that it is known when the other is worked out.
         work_out(conn, &[gone, into], lead, now, |id, before| {
@@ -139,11 +141,12 @@ pub fn merge(conn: &mut PgConnection, gone: i64, into: i64, by: &Decider<'_>) ->
                 return Base::Goes;
             }
             Base::Is(before.map(|before| match &other {
-                Some(other) => before.joined(other),
+                Some(other) => before.joined(&other.lifted()),
                 None => before,
             }))
         })?;
         merge::give_local(conn, into, &local)?;
+        rules::follow_edit(conn, &[into], now)?;
         merge::record(conn, gone, into, by.name, by.comment)?;
         correlation::move_state(conn, &connectors)?;
         let keys: Vec<_> = theirs.iter().map(|one| json!({ "entity_type": one.entity_type, "key": one.key })).collect();

@@ -107,7 +107,10 @@ pub async fn list(
     let listed = context
         .ask(move |conn| {
             let selection = query.selection(conn)?;
-            let persons = person::select(conn, &selection, after, paging.rows())?;
+            let mut persons = person::select(conn, &selection, after, paging.rows())?;
+            let declared = profile_field::list(conn)?;
+            let values = persons.iter_mut().flat_map(|person| [&mut person.fields, &mut person.local]);
+            profile_field::conceal(&declared, values);
             let mut origins = origins(conn)?;
             let records = records(conn, &AsOf::Now, persons, &mut origins, Utc::now())?;
             Ok(Listed::new(records, &paging, |one| one.id.to_string(), |one| one))
@@ -123,7 +126,8 @@ pub async fn show(context: Data<WebContext>, client: Client, id: Path<String>) -
         .ask(move |conn| {
             let missing = || Problem::missing("user", &id);
             let number = id.parse().map_err(|_| missing())?;
-            let person = person::find(conn, &AsOf::Now, number)?.ok_or_else(missing)?;
+            let mut person = person::find(conn, &AsOf::Now, number)?.ok_or_else(missing)?;
+            profile_field::conceal(&profile_field::list(conn)?, [&mut person.fields, &mut person.local]);
             let mut origins = origins(conn)?;
             let stored = resource::of_person(conn, &AsOf::Now, number)?;
             origins.learn_runs(conn, stored.iter().map(|one| one.run_id))?;

@@ -59,9 +59,10 @@ pub async fn photo(
     photo::answer(&context, own, &request).await
 }
 
-fn profile(conn: &mut PgConnection, person: Person, layout: &Layout) -> Result<Profile, WebError> {
+fn profile(conn: &mut PgConnection, mut person: Person, layout: &Layout) -> Result<Profile, WebError> {
     let resources = resource::of_person(conn, &AsOf::Now, person.id)?;
     let declared = profile_field::list(conn)?;
+    profile_field::conceal(&declared, [&mut person.fields, &mut person.local]);
     let mut origins = Origins::load(conn)?;
     origins.learn_connectors(conn, fields::connectors(&person, &resources, &origins))?;
     let runs = person.field_names().filter_map(|name| person.source(name)).map(|source| source.run);

@@ -76,10 +76,7 @@ pub(in crate::web::pages) fn conceal<'v>(
     may_administer: bool,
     shown: impl IntoIterator<Item = &'v mut Value>,
 ) {
-    if may_administer || declared.iter().all(|field| !field.hidden) {
-        return;
-    }
-    for values in shown.into_iter().filter_map(Value::as_object_mut) {
-        values.retain(|name, _| !declared.iter().any(|field| field.hidden && field.name == *name));
+    if !may_administer {
+        profile_field::conceal(declared, shown);
     }
 }
