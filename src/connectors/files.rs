@@ -109,7 +109,7 @@ impl ConnectionKind for Files {
         sealed: &Sealed,
         cursor: Option<&Value>,
     ) -> Result<bool, ConnectionError> {
-        if delta::position(connection, table)?.as_ref() != cursor {
+        if !delta::stands_at(connection, table, cursor)? {
             return Ok(false);
         }
         let (source, bytes) = source::open(connection, table, &TableSettings::of(table)?)?;

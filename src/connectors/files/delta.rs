@@ -44,6 +44,19 @@ pub(super) fn position(
     Ok(Some(Position { file, sha256, as_of }.to_json()))
 }
 
+/// Whether the delta files of a table stand where they stood at a cursor. When the complete file was written says nothing
+/// of that: the same file is often sent again.
+pub(super) fn stands_at(
+    connection: &ConnectionRequest,
+    table: &TableDefinition,
+    cursor: Option<&Value>,
+) -> Result<bool, ConnectionError> {
+    let Some(feed) = DeltaFeed::of(connection, table)? else { return Ok(cursor.is_none()) };
+    let known = cursor.and_then(|cursor| serde_json::from_value::<Position>(cursor.clone()).ok());
+    let now = feed.last(feed.listed()?.pop())?;
+    Ok(known.is_some_and(|known| (known.file, known.sha256) == now))
+}
+
 /// Refuses to read a table whole in place of its changes since the cursor, if its complete file is older than what was
 /// applied: people would become again what they were.
 pub(super) fn check_instead(

@@ -70,3 +70,23 @@ fn complete_files_and_changes_lie_side_by_side() {
     assert_eq!(memory.tables[0].1, "people-2.csv");
     assert_eq!(memory.rows, [(2, vec!["delete".to_owned(), "1".into()])]);
 }
+
+#[test]
+fn a_file_that_is_sent_again_is_the_same_source_until_changes_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &str| std::fs::write(folder.path().join(name), content).unwrap();
+    write("people.csv", "a\n1\n");
+    write("people-1.csv", "a,command\n2,insert\n");
+    let request = request(folder.path(), "people.csv", json!({"delta_file": "people-*.csv"}));
+    let table = &request.definition.tables[0];
+    let cursor = delta::position(&request, table).unwrap();
+    let mut sealing = crate::store::Sealing::default();
+    sealing.add(b"a\n1\n");
+    let is_same = || Files.is_same_source(&request, table, "people.csv", &sealing.seal(), cursor.as_ref()).unwrap();
+    let again = std::fs::File::options().write(true).open(folder.path().join("people.csv")).unwrap();
+    again.set_modified(std::time::SystemTime::now() + std::time::Duration::from_secs(3600)).unwrap();
+    assert_ne!(delta::position(&request, table).unwrap(), cursor, "it is newer");
+    assert!(is_same());
+    write("people-2.csv", "a,command\n1,delete\n");
+    assert!(!is_same(), "the cursor would not know of these changes");
+}
