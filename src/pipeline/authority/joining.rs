@@ -50,7 +50,7 @@ mod tests {
         Person {
             fields: said.iter().map(|(field, value, _)| ((*field).to_owned(), json!(value))).collect(),
             provenance: said.iter().map(|(field, _, entity_type)| ((*field).to_owned(), from(*entity_type))).collect(),
-            blocks: Vec::new(),
+            ..Person::default()
         }
     }
 

@@ -85,7 +85,7 @@ impl Person {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::entity_type::{OnMissing, OnReturn, UsersDefinition};
+    use crate::model::entity_type::{OnMissing, OnMove, OnReturn, UsersDefinition};
     use crate::pipeline::authority::{Authority, Fate, Source, Testimony};
     use chrono::DateTime;
     use proptest::prelude::*;
@@ -102,6 +102,7 @@ mod tests {
                 on_missing: if entity_type == 1 { OnMissing::Block } else { OnMissing::Keep },
                 grace_days: 0,
                 on_return: OnReturn::ByRun,
+                on_move: OnMove::default(),
                 fields: ["mail", "phone"].map(|name| (name.to_owned(), name.to_owned())).into(),
             },
         };

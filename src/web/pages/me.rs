@@ -1,6 +1,7 @@
 //! My profile: what is known here of whoever is signed in, where it is from, and their groups. Nothing of anybody else.
 
 use super::photo;
+use super::user::ByAccount;
 use super::user::fields::{self, FieldLine};
 use crate::model::as_of::AsOf;
 use crate::model::person::{self, Membership, Person};
@@ -68,13 +69,14 @@ fn profile(conn: &mut PgConnection, mut person: Person, layout: &Layout) -> Resu
     let runs = person.field_names().filter_map(|name| person.source(name)).map(|source| source.run);
     origins.learn_runs(conn, runs.chain(resources.iter().map(|one| one.run_id)))?;
     let said = origins.said(conn, &resources)?;
+    let by_account = ByAccount::load(conn, &AsOf::Now, person.id, false, layout.now)?;
     let name = person.name();
     Ok(Profile {
         initials: standing::initials(&name),
         photo: photo::is_shown(conn, &person)?.then_some(links::MY_PHOTO),
         badges: standing::badges_of(&person, layout.now),
         sub: ["title", "department"].iter().filter_map(|name| person.field(name)).map(str::to_owned).collect(),
-        fields: fields::lines(&person, &declared, said, &origins),
+        fields: fields::lines(&person, &declared, said, &origins, &by_account),
         groups: person::memberships(conn, &AsOf::Now, &[person.id])?,
         name,
     })

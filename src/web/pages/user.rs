@@ -8,7 +8,7 @@ mod synchronizing;
 
 pub use synchronizing::synchronize;
 
-pub(super) use by_account::conceal;
+pub(super) use by_account::{ByAccount, conceal};
 pub(super) use fields::connectors;
 
 use super::photo;
@@ -28,7 +28,6 @@ use crate::web::{WebContext, links, standing, words};
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use askama::Template;
-use by_account::ByAccount;
 use chrono::{DateTime, Utc};
 use diesel::pg::PgConnection;
 use fields::FieldLine;

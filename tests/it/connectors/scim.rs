@@ -54,12 +54,6 @@ impl Document {
         self
     }
 
-    /// The column that the key of a table's entity type is.
-    pub fn key(mut self, table: &str, column: &str) -> Self {
-        self.keys.insert(table.to_owned(), vec![column.to_owned()]);
-        self
-    }
-
     /// Users, with these columns.
     pub fn users(self, mapped: &[&str]) -> Self {
         self.table("name = \"users\"\nresource = \"Users\"\n", mapped)

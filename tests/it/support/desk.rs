@@ -4,7 +4,7 @@ use super::program::Program;
 use super::reader::Answer;
 use chrono::Utc;
 use muster::model::account::{self, Role};
-use muster::model::session;
+use muster::model::session::{self, Beginning, Method};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use reqwest::RequestBuilder;
@@ -32,7 +32,8 @@ impl Desk {
     pub fn with(muster: &Program, name: &str, role: Role) -> Self {
         let mut connection = muster.database.connect();
         let account = account::add(&mut connection, name, role, None, "a test").unwrap().unwrap();
-        let cookie = format!("muster={}", session::begin(&mut connection, account, Utc::now()).unwrap());
+        let beginning = Beginning { method: Method::Password, address: None, agent: None, awaits: None };
+        let cookie = format!("muster={}", session::begin(&mut connection, account, &beginning, Utc::now()).unwrap());
         let mut server = muster
             .command(&["serve", "--role", "web"])
             .env("MUSTER_LISTEN", "127.0.0.1:0")

@@ -2,7 +2,7 @@
 
 use crate::model::as_of::AsOf;
 use crate::model::person::{self, LocalEdit, OverrideRecord};
-use crate::model::profile_field::ProfileField;
+use crate::model::profile_field::{self, ProfileField};
 use crate::web::elements::When;
 use crate::web::links;
 use chrono::{DateTime, Utc};
@@ -20,7 +20,7 @@ pub(in crate::web::pages) struct ByAccount {
 }
 
 /// An override beside its value.
-pub(super) struct OverrideLine {
+pub(in crate::web::pages) struct OverrideLine {
     /// Who made it.
     pub by: String,
     /// Why.
@@ -35,7 +35,7 @@ pub(super) struct OverrideLine {
 
 impl ByAccount {
     /// What stood at that moment.
-    pub(super) fn load(
+    pub(in crate::web::pages) fn load(
         conn: &mut PgConnection,
         at: &AsOf,
         person: i64,
