@@ -10,7 +10,7 @@ create table newer_digests (
 
 -- Resources with the digests that hold.
 create view digested_resources as
-  select r.id, r.entity_type_id, r.person_id, r.key,
+  select r.id, r.entity_type_id, r.person_id, r.key, r.attributes,
          case when n.resource_id is null then r.digest else n.digest end as digest,
          case when n.resource_id is null then r.links_digest else n.links_digest end as links_digest
     from resources r

@@ -1,7 +1,7 @@
 //! `muster user`: the persons, as JSON or as text.
 
-mod block;
 mod anonymize;
+mod block;
 mod export;
 mod list;
 mod show;

@@ -274,10 +274,15 @@ pub fn settle(conn: &mut PgConnection, connector: ConnectorId) -> QueryResult<()
 /// Has the next run look at these records again, where they feed nobody; and what waits to be applied be prepared anew.
 fn look_again(conn: &mut PgConnection, entity_types: &[i32], keys: &[&str]) -> QueryResult<()> {
     diesel::sql_query(
-        "update resources r set digest = null
-           from unnest($1, $2) as these (entity_type_id, key)
-          where r.entity_type_id = these.entity_type_id and r.key = these.key and r.person_id is null
-            and r.entity_type_id = any($1)",
+        "with looked_at as (
+           update resources r set digest = null
+             from unnest($1, $2) as these (entity_type_id, key)
+            where r.entity_type_id = these.entity_type_id and r.key = these.key and r.person_id is null
+              and r.entity_type_id = any($1)
+           returning r.entity_type_id, r.id
+         )
+         update newer_digests n set digest = null from looked_at
+          where n.entity_type_id = looked_at.entity_type_id and n.resource_id = looked_at.id",
     )
     .bind::<Array<Integer>, _>(entity_types)
     .bind::<Array<Text>, _>(keys)

@@ -63,13 +63,7 @@ pub fn record(conn: &mut PgConnection, person: i64, into: i64, by: &str, comment
 
 /// Gives the local memberships of a person to another one, and notes who had set its local values; its overrides end.
 /// Returns the local values, which [`give_local`] gives the other one once the person is gone.
-pub fn take_local(
-    conn: &mut PgConnection,
-    from: i64,
-    into: i64,
-    by: &str,
-    now: DateTime<Utc>,
-) -> QueryResult<Value> {
+pub fn take_local(conn: &mut PgConnection, from: i64, into: i64, by: &str, now: DateTime<Utc>) -> QueryResult<Value> {
     #[derive(QueryableByName)]
     struct Local {
         #[diesel(sql_type = Jsonb)]
@@ -102,13 +96,11 @@ pub fn take_local(
     .execute(conn)?;
     diesel::sql_query("delete from local_edits where person_id = $1").bind::<BigInt, _>(from).execute(conn)?;
     diesel::sql_query("delete from rule_failures where person_id = $1").bind::<BigInt, _>(from).execute(conn)?;
-    diesel::sql_query(
-        "update overrides set ended_at = $3, ended_by = $2 where person_id = $1 and ended_at is null",
-    )
-    .bind::<BigInt, _>(from)
-    .bind::<Text, _>(by)
-    .bind::<Timestamptz, _>(now)
-    .execute(conn)?;
+    diesel::sql_query("update overrides set ended_at = $3, ended_by = $2 where person_id = $1 and ended_at is null")
+        .bind::<BigInt, _>(from)
+        .bind::<Text, _>(by)
+        .bind::<Timestamptz, _>(now)
+        .execute(conn)?;
     let local: Local =
         diesel::sql_query("select local from persons where id = $1").bind::<BigInt, _>(from).get_result(conn)?;
     Ok(local.local)

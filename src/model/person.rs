@@ -8,8 +8,8 @@ mod memberships;
 mod of_type;
 mod organizations;
 pub mod partition;
-mod selection;
 mod profile_types;
+mod selection;
 
 pub use by_account::{LocalEdit, OverrideRecord, local_edits, overrides, overrides_of};
 pub use history::{PastVersion, history, life};
@@ -19,8 +19,8 @@ use listing::{bind_words, columns, matching};
 pub use memberships::{Membership, memberships};
 pub use of_type::{page_of_type, types};
 pub use organizations::{Organization, organizations};
-pub use selection::{Selection, select};
 pub use profile_types::profile_types;
+pub use selection::{Selection, select};
 
 use crate::model::as_of::AsOf;
 use crate::schema::persons;

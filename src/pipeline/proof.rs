@@ -336,8 +336,9 @@ impl<'a> Side<'a> {
         progress: &Progress,
         mut each: impl FnMut(Stored, u128),
     ) -> Result<(), TaskError> {
-        let rows = diesel::sql_query("select id, digest, key, attributes from resources where entity_type_id = $1")
-            .bind::<Integer, _>(self.id);
+        let rows =
+            diesel::sql_query("select id, digest, key, attributes from digested_resources where entity_type_id = $1")
+                .bind::<Integer, _>(self.id);
         for (number, row) in rows.load_iter::<Stored, PgRowByRowLoadingMode>(connection)?.enumerate() {
             if number.is_multiple_of(4096) {
                 progress.go_on()?;

@@ -1,5 +1,6 @@
 //! Second pass: maps the records that have to be looked at, and turns them into inserts, updates or problems.
 
+mod doubts;
 mod known;
 mod left_out;
 
@@ -23,6 +24,7 @@ use crate::pipeline::people::correlation::{Correlator, Match, User};
 use crate::pipeline::people::moving;
 use crate::pipeline::people::newcomers::Portrait;
 use crate::values::digest::Digest;
+use doubts::doubt;
 use known::{Stored, differing, stored};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -410,34 +412,6 @@ impl Writer<'_, '_> {
         }
         Ok(matches)
     }
-}
-
-/// Turns a match into a correlation, or into a problem that keeps the record's digest from being stored.
-fn doubt(
-    work: &mut Work<'_>,
-    scope: &mut Scope<'_>,
-    accepted: &Accepted,
-    matched: Match,
-) -> Result<(Option<i64>, bool), TaskError> {
-    let (code, message) = match matched {
-        Match::None => return Ok((None, false)),
-        Match::Existing(person) => return Ok((Some(person), false)),
-        Match::New(person) => return Ok((Some(person), true)),
-        Match::Doubtful { code, message } => (code, message),
-    };
-    scope.keys.get_mut(accepted.slot).set(flag::OPEN);
-    let problem = Problem {
-        scope: scope.definition.name.clone(),
-        file: scope.file.source_file.clone(),
-        line: Some(accepted.line),
-        column: None,
-        key: Some(accepted.key.clone()),
-        value: None,
-        code,
-        message,
-    };
-    work.changes.problem(&problem, identity(&scope.definition.name, accepted.key.as_bytes()))?;
-    Ok((None, false))
 }
 
 /// Passes over a user who was anonymized under another key: known by a value that persons are correlated by.

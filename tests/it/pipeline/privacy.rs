@@ -294,6 +294,7 @@ const NOTHING_OF_PERSONS: &[&str] = &[
     "installation",
     "jobs",
     "leases",
+    "local_nesting",
     "outbox",
     "profile_fields",
     "sign_in_failures",

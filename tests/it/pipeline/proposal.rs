@@ -12,7 +12,9 @@ use std::path::Path;
 fn users_and_nested_groups_of_a_directory_are_proposed_and_read() {
     let directory = Directory::builder().entries(&Organization::company().ldif()).start();
     let program = Program::new();
-    let secret = program.folder.path().join("password");
+    let secrets = program.folder.path().join("secrets");
+    std::fs::create_dir(&secrets).unwrap();
+    let secret = secrets.join("password");
     std::fs::write(&secret, PASSWORD).unwrap();
     let map = |value: Value| value.as_object().unwrap().clone();
     let table = |name: &str, filter: &str, attributes: &[&str]| TableDefinition {
@@ -21,6 +23,7 @@ fn users_and_nested_groups_of_a_directory_are_proposed_and_read() {
             json!({ "base": format!("ou={name},dc=example,dc=org"), "filter": filter, "attributes": attributes }),
         ),
     };
+    muster::secret::trust_folders(std::slice::from_ref(&secrets));
     let connection = ConnectionDefinition {
         name: "ldap".into(),
         kind: "ldap".into(),
