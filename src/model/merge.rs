@@ -61,8 +61,7 @@ pub fn record(conn: &mut PgConnection, person: i64, into: i64, by: &str, comment
         .map(drop)
 }
 
-/// Gives the local memberships of a person to another one, and notes who had set its local values; its overrides end.
-/// Returns the local values, which [`give_local`] gives the other one once the person is gone.
+/// Gives the local memberships of a person to another one, and notes who had set its local values. Returns the local values, which [`give_local`] gives the other one once the person is gone.
 pub fn take_local(conn: &mut PgConnection, from: i64, into: i64, by: &str, now: DateTime<Utc>) -> QueryResult<Value> {
     #[derive(QueryableByName)]
     struct Local {
@@ -96,14 +95,19 @@ pub fn take_local(conn: &mut PgConnection, from: i64, into: i64, by: &str, now: 
     .execute(conn)?;
     diesel::sql_query("delete from local_edits where person_id = $1").bind::<BigInt, _>(from).execute(conn)?;
     diesel::sql_query("delete from rule_failures where person_id = $1").bind::<BigInt, _>(from).execute(conn)?;
-    diesel::sql_query("update overrides set ended_at = $3, ended_by = $2 where person_id = $1 and ended_at is null")
-        .bind::<BigInt, _>(from)
-        .bind::<Text, _>(by)
-        .bind::<Timestamptz, _>(now)
-        .execute(conn)?;
     let local: Local =
         diesel::sql_query("select local from persons where id = $1").bind::<BigInt, _>(from).get_result(conn)?;
     Ok(local.local)
+}
+
+/// Ends the overrides of a person who is gone; not before it is known what lay beneath them.
+pub fn end_overrides(conn: &mut PgConnection, person: i64, by: &str, now: DateTime<Utc>) -> QueryResult<()> {
+    diesel::sql_query("update overrides set ended_at = $3, ended_by = $2 where person_id = $1 and ended_at is null")
+        .bind::<BigInt, _>(person)
+        .bind::<Text, _>(by)
+        .bind::<Timestamptz, _>(now)
+        .execute(conn)
+        .map(drop)
 }
 
 /// Gives local values to a person; its own stay where it has some.

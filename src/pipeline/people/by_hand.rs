@@ -145,6 +145,7 @@ pub fn merge(conn: &mut PgConnection, gone: i64, into: i64, by: &Decider<'_>) ->
                 None => before,
             }))
         })?;
+        merge::end_overrides(conn, gone, by.name, now)?;
         merge::give_local(conn, into, &local)?;
         rules::follow_edit(conn, &[into], now)?;
         merge::record(conn, gone, into, by.name, by.comment)?;

@@ -8,7 +8,9 @@ use muster::model::decision::Decider;
 use muster::model::merge;
 use muster::model::person::{self, blocking};
 use muster::pipeline::people::by_hand::{self, ByHandError};
+use muster::pipeline::people::edits::{self, Overruling};
 use muster::pipeline::people::graces;
+use serde_json::json;
 
 const BY: Decider<'_> = Decider { name: "tester", comment: Some("a mistake") };
 const STAFF: &[&str] = &["1,Ada,ada@x,10", "2,Bea,bea@x,"];
@@ -174,4 +176,25 @@ fn a_grace_period_ends_by_the_daily_job_and_not_before() {
     assert!(guild.persons()[0].starts_with("past 1"), "{:#?}", guild.persons());
     guild.apply("staff", STAFF);
     assert!(guild.persons()[0].starts_with("current 0"), "who returns is here again: {:#?}", guild.persons());
+}
+
+#[test]
+fn what_lay_beneath_an_override_of_who_is_merged_comes_along_and_the_override_ends() {
+    let guild = Guild::new();
+    guild.apply("staff", STAFF);
+    guild.apply("register", &["R7,Treasurer,other@x,77"]);
+    let (ada, other) = (guild.person("staff", "1").unwrap(), guild.person("register", "R7").unwrap());
+    assert_ne!(ada, other);
+    let connection = &mut guild.muster.database.connect();
+    let boss = json!("Boss");
+    let wanted = Overruling { person: other, field: "title", value: boss, reason: "for now", due_at: None };
+    edits::overrule(connection, &wanted, "tester", Utc::now()).unwrap();
+    // The register has lost the record: what it said last stays with the leaver, beneath the override.
+    guild.apply("register", &[]);
+    assert_eq!(value(&guild, other, "title"), "Boss");
+
+    by_hand::merge(connection, other, ada, &BY).unwrap();
+    assert_eq!(value(&guild, ada, "title"), "Treasurer");
+    assert_eq!(count(&guild.muster, "select count(*) from overrides where ended_at is null"), 0);
+    assert_eq!(count(&guild.muster, "select count(*) from overrides where ended_by = 'tester'"), 1);
 }
