@@ -154,13 +154,6 @@ fn found(
     after: Option<(Option<&str>, i64)>,
     limit: i64,
 ) -> QueryResult<Page> {
-    #[derive(QueryableByName)]
-    struct Hit {
-        #[diesel(embed)]
-        person: Person,
-        #[diesel(sql_type = BigInt)]
-        hits: i64,
-    }
     // The conditions of the words are bound behind these four.
     let (columns, conditions) = (columns("p"), matching(words, 5));
     let query = diesel::sql_query(format!(
@@ -181,20 +174,38 @@ fn found(
         state = state.condition(),
         most = MOST_FOUND + 1,
     ));
-    let (place, name, id) = match after {
-        None => ("start", None, 0),
-        Some((Some(name), id)) => ("named", Some(name), id),
-        Some((None, id)) => ("nameless", None, id),
-    };
+    let (place, name, id) = place(after);
     let query = query
         .into_boxed::<Pg>()
         .bind::<Text, _>(place)
         .bind::<Nullable<Text>, _>(name)
         .bind::<BigInt, _>(id)
         .bind::<BigInt, _>(limit);
-    let hits: Vec<Hit> = bind_words(query, words).load(conn)?;
+    Ok(page_of(bind_words(query, words).load(conn)?))
+}
+
+/// A person that was found, and how many were.
+#[derive(QueryableByName)]
+pub(super) struct Hit {
+    #[diesel(embed)]
+    person: Person,
+    #[diesel(sql_type = BigInt)]
+    hits: i64,
+}
+
+/// The page that these come to.
+pub(super) fn page_of(hits: Vec<Hit>) -> Page {
     let amount = Amount::counted(hits.first().map_or(0, |hit| hit.hits), MOST_FOUND);
-    Ok(Page { persons: hits.into_iter().map(|hit| hit.person).collect(), amount })
+    Page { persons: hits.into_iter().map(|hit| hit.person).collect(), amount }
+}
+
+/// Where a page of what was found begins, as SQL is told: a word, the user name and the id before it.
+pub(super) fn place<'n>(after: Option<(Option<&'n str>, i64)>) -> (&'static str, Option<&'n str>, i64) {
+    match after {
+        None => ("start", None, 0),
+        Some((Some(name), id)) => ("named", Some(name), id),
+        Some((None, id)) => ("nameless", None, id),
+    }
 }
 
 /// Up to `limit` persons in the order of their ids, after the id `after`: to go through all of them.

@@ -1,8 +1,7 @@
 //! The list of persons of one profile type: members, direct or through groups within, of the groups that set it.
 
-use super::listing::{bind_words, columns, matching};
-use super::{Filter, MOST_FOUND, Page, Person, words};
-use crate::model::amount::Amount;
+use super::listing::{bind_words, columns, matching, page_of, place};
+use super::{Filter, MOST_FOUND, Page, words};
 use crate::model::group;
 use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
@@ -38,13 +37,6 @@ pub fn page_of_type(
     after: Option<(Option<&str>, i64)>,
     limit: i64,
 ) -> QueryResult<Page> {
-    #[derive(QueryableByName)]
-    struct Hit {
-        #[diesel(embed)]
-        person: Person,
-        #[diesel(sql_type = BigInt)]
-        hits: i64,
-    }
     let words = words(&filter.search);
     let users = crate::model::resource::representing(conn, "users")?;
     let (group_first, group_last) = group::membership_ends(conn)?;
@@ -93,11 +85,7 @@ pub fn page_of_type(
         // Somebody in several of the groups is met several times.
         looked_at = 2 * (MOST_FOUND + 1),
     ));
-    let (place, name, id) = match after {
-        None => ("start", None, 0),
-        Some((Some(name), id)) => ("named", Some(name), id),
-        Some((None, id)) => ("nameless", None, id),
-    };
+    let (place, name, id) = place(after);
     let query = query
         .into_boxed::<Pg>()
         .bind::<Text, _>(profile_type)
@@ -108,7 +96,5 @@ pub fn page_of_type(
         .bind::<Nullable<Text>, _>(name)
         .bind::<BigInt, _>(id)
         .bind::<BigInt, _>(limit);
-    let hits: Vec<Hit> = bind_words(query, &words).load(conn)?;
-    let amount = Amount::counted(hits.first().map_or(0, |hit| hit.hits), MOST_FOUND);
-    Ok(Page { persons: hits.into_iter().map(|hit| hit.person).collect(), amount })
+    Ok(page_of(bind_words(query, &words).load(conn)?))
 }
