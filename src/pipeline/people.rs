@@ -81,7 +81,7 @@ pub fn forecast(
     households::each(connection, authority, world, progress, BATCH, |_, households| {
         for household in households {
             if let Some(before) = &household.before {
-                let fate = authority.decide(Some(before), &household.testimonies, &household.missing, run, now);
+                let fate = authority.decide(Some(before), &household.testimonies, &household.leaving, run, now);
                 let standing = counters.blocked + counters.deleted;
                 count(&mut counters, Some(before), &fate, now);
                 if counters.blocked + counters.deleted > standing && watched.contains(&household.person) {
@@ -108,8 +108,8 @@ pub fn apply(
     writing::begin(connection)?;
     households::each(connection, authority, world, progress, BATCH, |connection, households| {
         let mut writing = Writing::new(connector, run, now);
-        for Household { person, before, testimonies, missing, .. } in households {
-            let fate = authority.decide(before.as_ref(), &testimonies, &missing, run, now);
+        for Household { person, before, testimonies, leaving } in households {
+            let fate = authority.decide(before.as_ref(), &testimonies, &leaving, run, now);
             count(&mut counters, before.as_ref(), &fate, now);
             writing.fate(person, before.as_ref(), &fate);
         }

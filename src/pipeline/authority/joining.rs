@@ -17,19 +17,27 @@ impl Person {
             self.fields.remove(&field);
             self.provenance.remove(&field);
         }
+        for said in self.outvoted.values_mut() {
+            said.retain(|(_, from)| !entity_types.contains(&from.entity_type));
+        }
+        self.outvoted.retain(|_, said| !said.is_empty());
         self
     }
 
-    /// With what another person was that turned out to be this one: the last values of its leavers where this one has none,
-    /// and its blocks.
+    /// With what another person was that turned out to be this one: the last values of its leavers, which win where this
+    /// one has none, and its blocks.
     #[must_use]
     pub fn joined(mut self, other: &Self) -> Self {
         for (field, from) in &other.provenance {
-            if let Some(value) = other.fields.get(field).filter(|_| !self.fields.contains_key(field)) {
+            let Some(value) = other.fields.get(field) else { continue };
+            if self.fields.contains_key(field) {
+                self.outvoted.entry(field.clone()).or_default().push((value.clone(), *from));
+            } else {
                 self.fields.insert(field.clone(), value.clone());
                 self.provenance.insert(field.clone(), *from);
             }
         }
+        self.recall(other);
         for block in &other.blocks {
             let is_known = |known: &super::Block| block.connector.is_some() && known.entity_type == block.entity_type;
             if !self.blocks.iter().any(is_known) {
@@ -37,6 +45,19 @@ impl Person {
             }
         }
         self
+    }
+
+    /// Adds what another version has outvoted, but of entity types of which this one knows something.
+    pub fn recall(&mut self, other: &Self) {
+        for (field, said) in &other.outvoted {
+            for (value, from) in said {
+                let knows = |known: &super::Provenance| known.entity_type == from.entity_type;
+                let known = self.outvoted.get(field).into_iter().flatten().any(|(_, known)| knows(known));
+                if !known && !self.provenance.get(field).is_some_and(knows) {
+                    self.outvoted.entry(field.clone()).or_default().push((value.clone(), *from));
+                }
+            }
+        }
     }
 }
 
@@ -67,8 +88,9 @@ mod tests {
 
     #[test]
     fn what_is_taken_away_leaves_with_all_that_it_has_said() {
-        let left = person(&[("mail", "a@x", 10), ("phone", "1", 20)]).without(&[20]);
-        assert_eq!(left, person(&[("mail", "a@x", 10)]));
+        let mut before = person(&[("mail", "a@x", 10), ("phone", "1", 20)]);
+        before.outvoted.insert("mail".into(), vec![(json!("b@x"), before.provenance["phone"])]);
+        assert_eq!(before.without(&[20]), person(&[("mail", "a@x", 10)]));
     }
 
     #[test]
@@ -80,5 +102,6 @@ mod tests {
         let both = one.joined(&other);
         assert_eq!((&both.fields["mail"], &both.fields["phone"]), (&json!("a@x"), &json!("1")));
         assert_eq!(both.blocks, [block(10), block(20)]);
+        assert_eq!(both.outvoted["mail"], [(json!("b@x"), both.provenance["mail"])]);
     }
 }

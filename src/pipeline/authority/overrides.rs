@@ -114,22 +114,21 @@ mod tests {
 
     fn run(authority: &Authority, before: &Person, said: &Said, last: &Said, run: i32) -> Person {
         let value = |text: Option<u8>| text.map_or(Value::Null, |text| json!(text.to_string()));
-        let (mut testimonies, mut missing) = (Vec::new(), Vec::new());
+        let (mut testimonies, mut leaving) = (Vec::new(), Vec::new());
         for (position, (now, was)) in said.iter().zip(last).enumerate() {
             let entity_type = position as i32 + 1;
+            let testimony = |(mail, phone): (Option<u8>, Option<u8>), run: i32| {
+                let attributes = json!({ "mail": value(mail), "phone": value(phone) });
+                let attributes = attributes.as_object().cloned().unwrap();
+                Testimony { resource: i64::from(entity_type), entity_type, run, line: 2, attributes }
+            };
             match now {
-                None if was.is_some() => missing.push(entity_type),
-                None => {}
-                Some((mail, phone)) => {
-                    let attributes = json!({ "mail": value(*mail), "phone": value(*phone) });
-                    let attributes = attributes.as_object().cloned().unwrap();
-                    let resource = i64::from(entity_type);
-                    testimonies.push(Testimony { resource, entity_type, run, line: 2, attributes });
-                }
+                None => leaving.extend(was.map(|was| testimony(was, run - 1))),
+                Some(said) => testimonies.push(testimony(*said, run)),
             }
         }
         let now = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
-        match authority.decide(Some(before), &testimonies, &missing, run, now) {
+        match authority.decide(Some(before), &testimonies, &leaving, run, now) {
             Fate::Stays(person) => person,
             Fate::Deleted => panic!("no policy deletes"),
         }

@@ -1,12 +1,28 @@
 //! How what runs decide of a person lies in the database.
 
 use super::{Person, Provenance};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap};
 
+/// The name under which outvoted values stand among the provenance. No field is called so.
+const OUTVOTED: &str = "(outvoted)";
+
+/// What stands under one name of a stored provenance.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Stored<'p> {
+    /// Where a value is from.
+    From(Provenance),
+    /// Values that lost, by field, with where they are from.
+    Outvoted(&'p BTreeMap<String, Vec<(Value, Provenance)>>),
+}
+
 impl Person {
     /// From how it is stored. What most fields' provenance is stands once, under no name: see [`Self::stored_provenance`].
-    pub fn from_stored(fields: Value, provenance: Value, blocks: Value) -> serde_json::Result<Self> {
+    pub fn from_stored(fields: Value, mut provenance: Value, blocks: Value) -> serde_json::Result<Self> {
+        let outvoted = provenance.as_object_mut().and_then(|named| named.remove(OUTVOTED));
+        let outvoted = outvoted.map(serde_json::from_value).transpose()?.unwrap_or_default();
         let fields = match fields {
             Value::Object(fields) => fields,
             _ => Map::new(),
@@ -20,12 +36,21 @@ impl Person {
             }
         }
         let blocks = serde_json::from_value(blocks)?;
-        Ok(Self { fields, provenance, blocks, ..Self::default() })
+        Ok(Self { fields, provenance, outvoted, blocks, ..Self::default() })
     }
 
     /// Its provenance as it is stored: what most fields share stands once, under no name, for all fields that are not
-    /// named. No field is called so.
-    pub fn stored_provenance(&self) -> BTreeMap<&str, Provenance> {
+    /// named; what is outvoted under a name that no field has.
+    pub fn stored_provenance(&self) -> BTreeMap<&str, Stored<'_>> {
+        let mut stored: BTreeMap<&str, Stored<'_>> =
+            self.named_provenance().into_iter().map(|(name, from)| (name, Stored::From(from))).collect();
+        if !self.outvoted.is_empty() {
+            stored.insert(OUTVOTED, Stored::Outvoted(&self.outvoted));
+        }
+        stored
+    }
+
+    fn named_provenance(&self) -> BTreeMap<&str, Provenance> {
         let named = || self.provenance.iter().map(|(field, from)| (field.as_str(), *from));
         if self.fields.keys().any(|field| !self.provenance.contains_key(field)) {
             return named().collect();
@@ -60,7 +85,10 @@ mod tests {
         partly.provenance.remove("mail");
         assert_eq!(stored(&partly), json!({"phone": [1, 10, 1, 8], "title": [1, 10, 1, 7]}), "mail is from nobody");
         assert_eq!(stored(&Person::default()), json!({}));
-        for person in [several, partly, Person::default()] {
+        let mut outvoted = several.clone();
+        outvoted.outvoted.insert("mail".into(), vec![(json!("y"), from(9))]);
+        assert_eq!(stored(&outvoted)["(outvoted)"], json!({"mail": [["y", [1, 10, 1, 9]]]}));
+        for person in [several, partly, outvoted, Person::default()] {
             let read = Person::from_stored(Value::Object(person.fields.clone()), stored(&person), json!([])).unwrap();
             assert_eq!(read, person);
         }

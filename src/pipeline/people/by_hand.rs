@@ -30,7 +30,7 @@ use serde_json::json;
 
 /// Nobody leaves and nobody joins by what was changed by hand: a relation of changes without any.
 const NO_CHANGES: &str =
-    "(select null::bigint as person_id, null::integer as entity_type_id, null::text as operation where false) nothing";
+    "(select person_id, entity_type_id, resource_id, run_id, line, operation, before from changes where false)";
 
 /// Why it was not done.
 #[derive(Debug, thiserror::Error)]

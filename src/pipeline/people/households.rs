@@ -32,8 +32,8 @@ pub struct Household {
     pub before: Option<Person>,
     /// What its users say, after the change set.
     pub testimonies: Vec<Testimony>,
-    /// Entity types of which a user of this person goes.
-    pub missing: Vec<i32>,
+    /// What the users of this person said that go.
+    pub leaving: Vec<Testimony>,
 }
 
 #[derive(QueryableByName)]
@@ -103,14 +103,14 @@ pub(super) fn read(
 ) -> Result<Vec<Household>, TaskError> {
     let mut before = persons(connection, ids, world.applied)?;
     let mut testimonies = testimonies(connection, authority, world, ids)?;
-    let mut missing = missing(connection, world, ids)?;
+    let mut leaving = leaving(connection, world, ids)?;
     Ok(ids
         .iter()
         .map(|&person| Household {
             person,
             before: before.remove(&person),
             testimonies: testimonies.remove(&person).unwrap_or_default(),
-            missing: missing.remove(&person).unwrap_or_default(),
+            leaving: leaving.remove(&person).unwrap_or_default(),
         })
         .collect())
 }
@@ -192,21 +192,6 @@ fn testimonies(
     world: &World<'_>,
     ids: &[i64],
 ) -> Result<HashMap<i64, Vec<Testimony>>, TaskError> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = BigInt)]
-        person_id: i64,
-        #[diesel(sql_type = BigInt)]
-        id: i64,
-        #[diesel(sql_type = Integer)]
-        entity_type_id: i32,
-        #[diesel(sql_type = Integer)]
-        run_id: i32,
-        #[diesel(sql_type = Integer)]
-        line: i32,
-        #[diesel(sql_type = Jsonb)]
-        attributes: Value,
-    }
     let question = if world.applied {
         "select person_id, id, entity_type_id, run_id, line, attributes
            from resources where entity_type_id = any($1) and person_id = any($2)"
@@ -244,41 +229,56 @@ fn testimonies(
             changes = world.changes
         )
     };
-    let rows: Vec<Row> = diesel::sql_query(question)
+    let users: Vec<User> = diesel::sql_query(question)
         .bind::<Array<Integer>, _>(authority.entity_types())
         .bind::<Array<BigInt>, _>(ids)
         .load(connection)?;
-    let mut by_person: HashMap<i64, Vec<Testimony>> = HashMap::with_capacity(ids.len());
-    for row in rows {
-        let Value::Object(attributes) = row.attributes else { continue };
-        by_person.entry(row.person_id).or_default().push(Testimony {
-            resource: row.id,
-            entity_type: row.entity_type_id,
-            run: row.run_id,
-            line: row.line,
-            attributes,
-        });
-    }
-    Ok(by_person)
+    Ok(by_person(users))
 }
 
-fn missing(connection: &mut PgConnection, world: &World<'_>, ids: &[i64]) -> Result<HashMap<i64, Vec<i32>>, TaskError> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = BigInt)]
-        person_id: i64,
-        #[diesel(sql_type = Integer)]
-        entity_type_id: i32,
-    }
-    let rows: Vec<Row> = diesel::sql_query(format!(
-        "select distinct person_id, entity_type_id from {} where operation = 'delete' and person_id = any($1)",
+/// What the users said that go: of the run that had written them, which history knows once the run is applied.
+fn leaving(
+    connection: &mut PgConnection,
+    world: &World<'_>,
+    ids: &[i64],
+) -> Result<HashMap<i64, Vec<Testimony>>, TaskError> {
+    let (written, ended) =
+        if world.applied { ("resources_history", "and w.ended_by_run_id = c.run_id") } else { ("resources", "") };
+    let users: Vec<User> = diesel::sql_query(format!(
+        "select c.person_id, c.resource_id as id, c.entity_type_id, coalesce(w.run_id, c.run_id) as run_id, c.line,
+                coalesce(c.before, '{{}}') as attributes
+           from {} c
+           left join {written} w on w.entity_type_id = c.entity_type_id and w.id = c.resource_id {ended}
+          where c.operation = 'delete' and c.person_id = any($1)",
         world.changes
     ))
     .bind::<Array<BigInt>, _>(ids)
     .load(connection)?;
-    let mut by_person: HashMap<i64, Vec<i32>> = HashMap::new();
-    for row in rows {
-        by_person.entry(row.person_id).or_default().push(row.entity_type_id);
+    Ok(by_person(users))
+}
+
+#[derive(QueryableByName)]
+struct User {
+    #[diesel(sql_type = BigInt)]
+    person_id: i64,
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = Integer)]
+    entity_type_id: i32,
+    #[diesel(sql_type = Integer)]
+    run_id: i32,
+    #[diesel(sql_type = Integer)]
+    line: i32,
+    #[diesel(sql_type = Jsonb)]
+    attributes: Value,
+}
+
+fn by_person(users: Vec<User>) -> HashMap<i64, Vec<Testimony>> {
+    let mut by_person: HashMap<i64, Vec<Testimony>> = HashMap::with_capacity(users.len());
+    for User { person_id, id, entity_type_id, run_id, line, attributes } in users {
+        let Value::Object(attributes) = attributes else { continue };
+        let testimony = Testimony { resource: id, entity_type: entity_type_id, run: run_id, line, attributes };
+        by_person.entry(person_id).or_default().push(testimony);
     }
-    Ok(by_person)
+    by_person
 }

@@ -126,7 +126,7 @@ impl Newcomers {
                 if household.testimonies.is_empty() {
                     continue;
                 }
-                let fate = authority.decide(None, &household.testimonies, &household.missing, self.run, now);
+                let fate = authority.decide(None, &household.testimonies, &household.leaving, self.run, now);
                 if let Fate::Stays(person) = fate {
                     self.row.fields = super::writing::json(&person.fields);
                     self.row.provenance = super::writing::json(&person.stored_provenance());

@@ -109,7 +109,7 @@ fn fate(
     run: i32,
     now: DateTime<Utc>,
 ) -> Fate {
-    let Household { person, before, testimonies, missing, .. } = household;
+    let Household { person, before, testimonies, leaving } = household;
     let by_hand = before.as_ref().map(|person| (person.local.clone(), person.overrides.clone()));
     let (Some(before), Some(past)) = (before, pasts.remove(&person)) else {
         return authority.decide(None, &testimonies, &[], run, now);
@@ -118,7 +118,7 @@ fn fate(
         if testimonies.is_empty() && !past.attached {
             return Fate::Deleted;
         }
-        return authority.decide(Some(&before), &testimonies, &missing, run, now);
+        return authority.decide(Some(&before), &testimonies, &leaving, run, now);
     }
     // Who goes with a revert was not there before, and so is no leaver: nothing is missing.
     let mut base = match past.earlier {
@@ -150,6 +150,9 @@ fn without(mut person: Person, earlier: Option<&Person>, reverted: i32) -> Perso
                 person.provenance.remove(&name);
             }
         }
+    }
+    if let Some(earlier) = earlier {
+        person.recall(earlier);
     }
     person.blocks.retain(|block| block.run != Some(reverted));
     for block in earlier.iter().flat_map(|one| &one.blocks).filter(|block| block.connector.is_some()) {

@@ -194,7 +194,10 @@ impl Writing {
 
 /// Whether nothing of what stands with the person differs: what overrides cover does not show.
 fn is_same(one: &Person, other: &Person) -> bool {
-    one.fields == other.fields && one.provenance == other.provenance && one.blocks == other.blocks
+    one.fields == other.fields
+        && one.provenance == other.provenance
+        && one.outvoted == other.outvoted
+        && one.blocks == other.blocks
 }
 
 /// What comes to lie beneath overrides.

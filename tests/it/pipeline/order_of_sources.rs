@@ -115,6 +115,27 @@ fn a_source_that_could_not_be_read_keeps_its_say_and_one_that_says_empty_loses_i
 }
 
 #[test]
+fn a_leaver_that_was_outvoted_has_its_say_when_the_winner_falls_silent_or_leaves_as_well() {
+    let guild = Guild::new();
+    guild.apply("staff", &["1,Ada,ada@x,10", "2,Bea,bea@x,20"]);
+    guild.apply("register", &["R1,Countess,ada@x,99", "R2,Baroness,bea@x,98"]);
+    let left = guild.apply("register", &[]);
+    assert!(guild.persons()[0].contains("\"phone\": \"10\""), "{:#?}", guild.persons());
+    guild.apply("staff", &["1,Ada,ada@x,", "2,Bea,bea@x,20"]);
+    assert!(guild.persons()[0].contains("\"phone\": \"99\""), "{:#?}", guild.persons());
+    let person = guild.person("staff", "1").unwrap();
+    let reader = crate::support::reader::Reader::serve(&guild.muster);
+    let page = reader.page(&format!("/users/{person}"));
+    assert!(
+        page.contains(&format!("Phone 99 Register run {} people.csv line 2", left["id"].as_i64().unwrap() - 1)),
+        "{page}"
+    );
+    // Who comes back is asked again, and what was said before is forgotten.
+    guild.apply("register", &["R1,Countess,ada@x,"]);
+    assert!(!guild.persons()[0].contains("phone"), "{:#?}", guild.persons());
+}
+
+#[test]
 fn only_the_persons_that_a_run_touches_are_worked_out_again() {
     let guild = Guild::new();
     guild.apply("staff", &["1,Ada,ada@x,10", "2,Bea,bea@x,20", "3,Cid,cid@x,30"]);
