@@ -168,14 +168,14 @@ impl World {
     fn last_group_lost(&self, connection: &mut PgConnection) -> Result<Option<Consequence>, TaskError> {
         let Self { group_first, group_last, users, .. } = self;
         // More links than go: more than so many stand in the index, which is quicker than to tell one from another.
-        let remains = |associations: &str, at: &str| {
+        let remains = |associations: &str, at: &str, user: &str| {
             format!(
-                "exists (select from links l where l.association_id in ({associations}) and l.{at} = u.id
+                "exists (select from links l where l.association_id in ({associations}) and l.{at} = {user}
                           offset (select count(*) from going v where v.association_id in ({associations})
-                                     and v.{at} = u.id))"
+                                     and v.{at} = {user}))"
             )
         };
-        let (as_to, as_from) = (remains(group_first, "to_id"), remains(group_last, "from_id"));
+        let (as_to, as_from) = (remains(group_first, "to_id", "u.id"), remains(group_last, "from_id", "u.id"));
         let question = format!(
             "with losing as (
                select to_id as id from going where association_id in ({group_first})
@@ -183,9 +183,14 @@ impl World {
                -- Most exchange one group for another: who gets one needs no further question.
                except select to_id from coming where association_id in ({group_first})
                except select from_id from coming where association_id in ({group_last})
+             ), without as materialized (
+               -- Most others keep one, as the same record: the index of the links knows it. In this order the lookups go
+               -- forward through it.
+               select id from (select id from losing order by id) losing
+                where not ({own_to}) and not ({own_from})
              ), people as materialized (
-               select r.person_id, min(r.key) as key from losing
-                 join resources r on r.id = losing.id and r.entity_type_id in ({users}) and r.person_id is not null
+               select r.person_id, min(r.key) as key from without
+                 join resources r on r.id = without.id and r.entity_type_id in ({users}) and r.person_id is not null
                 where not exists (select from leaving l where l.id = r.id) group by r.person_id
              ), lost as materialized (
                select person_id, key from people
@@ -198,7 +203,9 @@ impl World {
                           or {as_to} or {as_from}))
              )
              select null::bigint as group_id, p.id as person_id, lost.key, {PERSON} as name
-               from lost join persons p on p.id = lost.person_id"
+               from lost join persons p on p.id = lost.person_id",
+            own_to = remains(group_first, "to_id", "losing.id"),
+            own_from = remains(group_last, "from_id", "losing.id"),
         );
         consequence(connection, ConsequenceName::LastGroupLost, &question, |count| {
             format!("{} would lose their last group", counted(count, "user", "users"))

@@ -27,6 +27,8 @@ use super::progress::Progress;
 use super::{Context, TaskError};
 use crate::db;
 use crate::model;
+use crate::model::approval::Approval;
+use crate::model::cause::Cause;
 use crate::model::claim::{Claim, Ending, Prepared, finish, note_causes};
 use crate::model::counters::{Counters, PersonCounters};
 use crate::model::entity_type::Represents;
@@ -41,6 +43,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use left::Left;
 use plan::Plan;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -124,7 +127,7 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
     let rows = scopes.iter().map(|scope| scope.counters.read).sum();
     let Work { changes, seals, .. } = work;
     let frozen = changes.finish()?;
-    let mut counters = Counters {
+    let counters = Counters {
         entity_types: scopes.iter().map(|scope| scope.counters.clone()).collect(),
         associations: associations.iter().map(|association| association.counters.clone()).collect(),
         persons,
@@ -132,66 +135,57 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
     };
     let users = pending_users(&pending, &scopes);
     let left = Left { plan: &plan, store: &context.store, folder: &pending.schema, known };
-    let (consequences, left) = std::thread::scope(|threads| {
+    let suppressed: u64 = counters.entity_types.iter().map(|one| one.suppressed).sum();
+    std::thread::scope(|threads| {
         // Beside each other: what waits for the disk, and questions to the database that do not need each other's answer.
         let kept: Vec<Kept<'_>> = scopes.iter().map(Kept::of).collect();
         let (figures, digest, marked) = (counters.clone(), frozen.digest.clone(), frozen.marked);
+        let known = counters.persons.clone();
         let saving = threads.spawn(move || left.save(&kept, &figures, digest, marked));
         let following = threads.spawn(|| consequences::of_links(&plan, &pending));
-        let struck = forecast(&mut connection, &plan, &pending, (&users, &reserved), &mut counters, progress)?;
-        progress.begin("Freezing the change set", 0);
+        let forecasting = threads.spawn(|| {
+            let mut connection = db::connect(&context.database_url, &claim.application_name())?;
+            forecast(&mut connection, &plan, &pending, (&users, &reserved), known, progress)
+        });
         freeze::look_up_keys(&mut connection, &pending, &plan.entity_types)?;
-        progress.begin("Looking for consequences", 0);
-        let accounts = consequences::of_accounts(&mut connection, &struck)?;
-        let ended = |what| move |_| TaskError::failed(what, "the thread that works it out ended unexpectedly");
-        let of_links = following.join().map_err(ended("consequences"))??;
-        let consequences: Vec<_> = accounts.into_iter().chain(of_links).collect();
-        Ok::<_, TaskError>((consequences, saving.join().map_err(ended("snapshot"))?))
-    })?;
-    drop(scopes);
-    let suppressed: u64 = counters.entity_types.iter().map(|one| one.suppressed).sum();
-
-    let mut breaches = evaluate(&plan, counters.clone(), frozen.new_rejects);
-    withhold::write(&mut connection, &pending.schema, claim.run.0, &withheld, &over)?;
-    let mut approved_by = None;
-    if let Some(approval) = approval {
-        match approval::not_covered(&mut connection, &plan, &pending, &approval, &counters.persons)? {
-            Some(breach) => breaches.insert(0, breach),
-            None => approved_by = Some(approval.approved_by),
-        }
-    }
-    let causes = if breaches.is_empty() {
-        Vec::new()
-    } else {
-        progress.begin("Looking for likely causes", 0);
-        causes::explain(&inquiry::ask(&mut connection, &plan, &pending.schema, &counters, &breaches)?)
-    };
-    let prepared = Prepared {
-        state_version: plan.connector.state_version,
-        change_set_digest: frozen.digest,
-        pending_schema: Some(pending.schema.clone()),
-        counters,
-        breaches,
-        rows,
-        causes,
-        approved_by,
-        consequences,
-    };
-    drop(frozen.connections);
-    progress.begin("Proving the seals", 0);
-    seals.finish()?;
-    progress.go_on()?;
-    connection.transaction(|connection| {
-        freeze::publish(connection, &pending, claim, frozen.others)?;
-        snapshot::record(connection, claim.run, plan.connector.id, left.as_ref())?;
-        if suppressed > 0
-            && let Some(extraction) = plan.run.extraction_id
-        {
-            // What was passed over still stands in its files; the clean-up takes it out.
-            extraction::doubt(connection, extraction)?;
-        }
-        finish(connection, claim, Ending::Prepared(Box::new(prepared)), &context.enqueue)?;
-        Ok::<_, TaskError>(())
+        // What is published is there for others only with the end of the preparation, which is fenced.
+        connection.transaction(|connection| {
+            freeze::publish(connection, &pending, claim, frozen.others)?;
+            let ended = |what| move |_| TaskError::failed(what, "the thread that works it out ended unexpectedly");
+            let (persons, struck) = forecasting.join().map_err(ended("persons"))??;
+            progress.begin("Looking for consequences", 0);
+            let of_links = following.join().map_err(ended("consequences"))??;
+            let consequences = consequences::of_accounts(connection, &struck)?.into_iter().chain(of_links).collect();
+            let left = saving.join().map_err(ended("snapshot"))?;
+            let counters = Counters { persons, ..counters };
+            withhold::write(connection, &pending.schema, claim.run.0, &withheld, &over)?;
+            let verdict = Verdict::of(connection, &plan, &pending, &counters, frozen.new_rejects, approval, progress)?;
+            let prepared = Prepared {
+                state_version: plan.connector.state_version,
+                change_set_digest: frozen.digest,
+                pending_schema: Some(pending.schema.clone()),
+                counters,
+                breaches: verdict.breaches,
+                rows,
+                causes: verdict.causes,
+                approved_by: verdict.approved_by,
+                consequences,
+            };
+            drop(frozen.connections);
+            progress.begin("Proving the seals", 0);
+            seals.finish()?;
+            progress.go_on()?;
+            freeze::leave(connection, &pending)?;
+            snapshot::record(connection, claim.run, plan.connector.id, left.as_ref())?;
+            if suppressed > 0
+                && let Some(extraction) = plan.run.extraction_id
+            {
+                // What was passed over still stands in its files; the clean-up takes it out.
+                extraction::doubt(connection, extraction)?;
+            }
+            finish(connection, claim, Ending::Prepared(Box::new(prepared)), &context.enqueue)?;
+            Ok::<_, TaskError>(())
+        })
     })?;
     left::sweep(&mut connection, &context.store, plan.connector.id);
     if let Some(schema) = seen {
@@ -292,17 +286,18 @@ fn reserve(connection: &mut PgConnection, sequence: &str, count: i64) -> QueryRe
     })
 }
 
-/// Works out what would become of persons; returns those with an account here who would be blocked or removed.
+/// Works out what would become of persons, beside those `known` to be made or stored; returns also those with an account
+/// here who would be blocked or removed.
 fn forecast(
     connection: &mut PgConnection,
     plan: &Plan,
     pending: &Pending,
     (users, reserved): (&[String], &[(i64, i64)]),
-    counters: &mut Counters,
+    known: PersonCounters,
     progress: &Progress,
-) -> Result<Vec<i64>, TaskError> {
+) -> Result<(PersonCounters, Vec<i64>), TaskError> {
     if !plan.definition.entity_types.iter().any(|entity_type| entity_type.represents == Represents::Users) {
-        return Ok(Vec::new());
+        return Ok((known, Vec::new()));
     }
     let authority = people::authority(connection, &plan.connector, &plan.definition)?;
     let changes = format!("{}.changes", pending.schema);
@@ -310,17 +305,54 @@ fn forecast(
         .execute(connection)?;
     diesel::sql_query(format!("create index on {changes} (resource_id) where resource_id is not null"))
         .execute(connection)?;
-    diesel::sql_query(format!("analyze {changes}")).execute(connection)?;
+    // Statistics of what is joined and selected by; those of values and texts would take longer than they are worth.
+    diesel::sql_query(format!("analyze {changes} (entity_type_id, association_id, operation, resource_id, person_id)"))
+        .execute(connection)?;
     let world = PeopleWorld { changes: &changes, added: users, applied: false, made: reserved };
     let now = db::now(connection)?;
     let watched = consequences::account_holders(connection)?;
     let (followed, struck) = people::forecast(connection, &authority, &world, plan.run.id.0, now, &watched, progress)?;
-    let PersonCounters { created, stored, .. } = counters.persons;
-    counters.persons = PersonCounters { created, stored, ..followed };
-    Ok(struck)
+    let PersonCounters { created, stored, .. } = known;
+    Ok((PersonCounters { created, stored, ..followed }, struck))
 }
 
-fn evaluate(plan: &Plan, counters: Counters, new_rejects: std::collections::BTreeMap<String, u64>) -> Vec<Breach> {
+/// What guards say of a change set.
+struct Verdict {
+    breaches: Vec<Breach>,
+    /// What may be behind them.
+    causes: Vec<Cause>,
+    /// Who has approved it, if it is covered by what was looked at.
+    approved_by: Option<String>,
+}
+
+impl Verdict {
+    fn of(
+        connection: &mut PgConnection,
+        plan: &Plan,
+        pending: &Pending,
+        counters: &Counters,
+        new_rejects: BTreeMap<String, u64>,
+        approval: Option<Approval>,
+        progress: &Progress,
+    ) -> Result<Self, TaskError> {
+        let mut breaches = evaluate(plan, counters.clone(), new_rejects);
+        let mut approved_by = None;
+        if let Some(approval) = approval {
+            match approval::not_covered(connection, plan, pending, &approval, &counters.persons)? {
+                Some(breach) => breaches.insert(0, breach),
+                None => approved_by = Some(approval.approved_by),
+            }
+        }
+        let mut causes = Vec::new();
+        if !breaches.is_empty() {
+            progress.begin("Looking for likely causes", 0);
+            causes = causes::explain(&inquiry::ask(connection, plan, &pending.schema, counters, &breaches)?);
+        }
+        Ok(Self { breaches, causes, approved_by })
+    }
+}
+
+fn evaluate(plan: &Plan, counters: Counters, new_rejects: BTreeMap<String, u64>) -> Vec<Breach> {
     guards::evaluate(&Evidence {
         first_run: plan.connector.applied_run_id.is_none(),
         complete: plan.complete,

@@ -116,6 +116,7 @@ pub fn prepare(context: &Context, claim: &Claim, progress: &Progress) -> Result<
     progress.go_on()?;
     connection.transaction(|connection| {
         freeze::publish(connection, &pending, claim, frozen.others)?;
+        freeze::leave(connection, &pending)?;
         finish(connection, claim, Ending::Prepared(Box::new(prepared)), &context.enqueue)?;
         Ok(())
     })

@@ -5,7 +5,7 @@ mod read_ahead;
 mod resolver;
 mod targets;
 
-use super::keys::{Entry, Slot, flag};
+use super::keys::{Entry, Slot, Walk, flag};
 use super::pairs::{Association, Source, is_ownerless, ownerless};
 use super::rows::{Rows, source_line};
 use super::scan::key_digest;
@@ -59,9 +59,9 @@ fn resolve_columns(
     let commands = scopes[from].commands.take();
     let version = rows_version(scopes[from].mapper.version());
     let mut rows = {
-        let keys = &scopes[from].keys;
+        let (keys, mut walk) = (&scopes[from].keys, Walk::default());
         let is_due = |row: &index::Entry| {
-            let entry = row.key.and_then(|key| keys.find(key)).map(|slot| keys.get(slot));
+            let entry = row.key.and_then(|key| walk.find(keys, key)).map(|slot| keys.get(slot));
             entry.is_some_and(|entry| u64::from(entry.ordinal) == row.span.ordinal && due(entry))
         };
         Rows::some(work.store, file, [&scopes[from].definition.name, &version], work.progress, is_due)?
@@ -159,9 +159,9 @@ fn resolve_pairs(
     work.progress.begin(format!("Linking {}", resolver.association.definition.title()), file.rows);
     let version = resolver.association.index_version(scopes);
     let mut rows = {
-        let keys = &scopes[owners].keys;
+        let (keys, mut walk) = (&scopes[owners].keys, Walk::default());
         let is_due = |pairs: &index::Entry| {
-            let entry = pairs.key.and_then(|key| keys.find(key)).map(|slot| keys.get(slot));
+            let entry = pairs.key.and_then(|key| walk.find(keys, key)).map(|slot| keys.get(slot));
             entry.is_some_and(|entry| is_due(scopes, resolver.association, entry) || is_ownerless(entry))
         };
         let name = &resolver.association.definition.name;

@@ -1,6 +1,6 @@
 //! Tables of pairs: per owner the sum of its pairs' digests, so that owners whose set did not change are never resolved.
 
-use super::keys::{Entry, flag};
+use super::keys::{Entry, Walk, flag};
 use super::rows::{Rows, source_line};
 use super::{Scope, Work};
 use crate::model::association::AssociationDefinition;
@@ -166,9 +166,9 @@ fn add_up_index(
 ) -> Result<(), TaskError> {
     let Source::Pairs { file, from, to, .. } = association.source else { return Ok(()) };
     let keys = &mut scopes[association.from].keys;
-    let mut without_owner = Vec::new();
+    let (mut walk, mut without_owner) = (Walk::default(), Vec::new());
     while let Some(pairs) = index.read()? {
-        let slot = pairs.key.and_then(|key| keys.find(key));
+        let slot = pairs.key.and_then(|key| walk.find(keys, key));
         if let Some(slot) = slot {
             let entry = keys.get_mut(slot);
             entry.links = entry.links.wrapping_add(pairs.digest);

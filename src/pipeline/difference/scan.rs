@@ -2,7 +2,7 @@
 
 use super::Scope;
 use super::commands::{Command, Commands};
-use super::keys::{Keys, Slot, flag};
+use super::keys::{Keys, Slot, Walk, flag};
 use super::rows::{Row, Rows};
 use super::seals::Seals;
 use crate::pipeline::TaskError;
@@ -117,12 +117,16 @@ pub fn read(store: &Store, scope: &mut Scope<'_>, seals: &Seals, progress: &Prog
         && let Some(mut index) = IndexReader::open(store, file, &scope.definition.name, &version, progress)?
     {
         seals.prove(file);
+        let mut walk = Walk::default();
         while let Some(entry) = index.read()? {
             // The export refuses more than 2^32 rows in a file.
             let ordinal = u32::try_from(entry.span.ordinal).unwrap_or(u32::MAX);
             scope.counters.read += 1;
             match entry.key {
-                Some(key) => record(scope, key, entry.digest, ordinal, |_| entry.in_scope),
+                Some(key) => {
+                    let known = walk.find(&scope.keys, key);
+                    record(scope, (key, known), entry.digest, ordinal, |_| entry.in_scope);
+                }
                 None => scope.look.set(ordinal),
             }
         }
@@ -141,14 +145,22 @@ pub fn read(store: &Store, scope: &mut Scope<'_>, seals: &Seals, progress: &Prog
             }
         };
         // What `where` stumbles over is rejected by the second pass, and its key protected.
-        record(scope, key, digest, row.ordinal, |scope| !matches!(scope.mapper.in_scope(row.values), Ok(false)));
+        let known = scope.keys.find(key);
+        record(scope, (key, known), digest, row.ordinal, |scope| {
+            !matches!(scope.mapper.in_scope(row.values), Ok(false))
+        });
     }
     Ok(())
 }
 
-/// Takes a record in.
-fn record(scope: &mut Scope<'_>, key: u128, digest: u128, ordinal: u32, is_in_scope: impl FnOnce(&Scope<'_>) -> bool) {
-    let known = scope.keys.find(key);
+/// Takes a record in. `known`: the slot of its key, if it is there.
+fn record(
+    scope: &mut Scope<'_>,
+    (key, known): (u128, Option<Slot>),
+    digest: u128,
+    ordinal: u32,
+    is_in_scope: impl FnOnce(&Scope<'_>) -> bool,
+) {
     if let Some(slot) = known {
         let entry = scope.keys.get_mut(slot);
         if !entry.has(flag::READ) && entry.digest == digest {

@@ -100,7 +100,8 @@ impl Drop for Builds {
 
 fn work(pending: &Pending, builds: &Mutex<Receiver<Build>>, given_up: &AtomicBool) -> Result<Dropped, TaskError> {
     let mut connection = pending.connect()?;
-    connection.batch_execute(&format!("set maintenance_work_mem = '{MEMORY}'"))?;
+    // These tables stay: their statistics are taken as anybody's.
+    connection.batch_execute(&format!("set maintenance_work_mem = '{MEMORY}'; reset default_statistics_target"))?;
     let mut dropped = Dropped::new();
     loop {
         let next = builds.lock().unwrap_or_else(PoisonError::into_inner).recv();

@@ -114,7 +114,7 @@ impl Writing {
         }
         copy_rows(connection, person_updates::table, self.changed)?;
         // The planner must know how few these are: it would read all persons through else.
-        connection.batch_execute("analyze person_updates")?;
+        connection.batch_execute("analyze person_updates (id, deleted)")?;
         diesel::sql_query(
             "insert into persons_history (id, state, created_by, created_run_id, run_id, ended_by_run_id, operation,
                                           valid_from, valid_to, fields, provenance, local, blocks, search)

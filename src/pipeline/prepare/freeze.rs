@@ -104,7 +104,7 @@ fn ends(connection: &mut PgConnection, schema: &str) -> QueryResult<Vec<Ends>> {
     .load(connection)
 }
 
-/// Moves changes, with the keys that were gathered, and problems to the tables that everybody reads. A run that is
+/// Copies changes, with the keys that were gathered, and problems to the tables that everybody reads. A run that is
 /// prepared anew replaces what an earlier claim had published.
 pub fn publish(connection: &mut PgConnection, pending: &Pending, claim: &Claim, others: u128) -> Result<(), TaskError> {
     let (schema, run) = (&pending.schema, claim.run);
@@ -115,8 +115,16 @@ pub fn publish(connection: &mut PgConnection, pending: &Pending, claim: &Claim, 
          delete from problems where run_id = {run};
          delete from run_holds where run_id = {run};
          insert into changes select * from {schema}.keyed_changes order by seq;
-         insert into problems select * from {schema}.problems order by seq;
-         insert into run_holds select * from {schema}.run_holds;
+         insert into problems select * from {schema}.problems order by seq"
+    ))?;
+    Ok(())
+}
+
+/// Publishes the holds that were met, and leaves nothing behind of what was published.
+pub fn leave(connection: &mut PgConnection, pending: &Pending) -> Result<(), TaskError> {
+    let schema = &pending.schema;
+    connection.batch_execute(&format!(
+        "insert into run_holds select * from {schema}.run_holds;
          drop view {schema}.keyed_changes;
          drop table {schema}.run_holds, {schema}.changes, {schema}.problems, {schema}.ends, {schema}.end_keys"
     ))?;

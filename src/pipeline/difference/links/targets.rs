@@ -35,19 +35,20 @@ pub(super) fn follow(
     // From the few changes to the links they touch, by the two indexes of the association's partition.
     let touched: Vec<Touched> = diesel::sql_query(format!(
         "with moved as materialized (
-           select resource_id as id, operation = 'delete' as gone from {schema}.changes
+           select resource_id as id, operation = 'delete' as gone, key from {schema}.changes
             where resource_id is not null and (operation = 'delete' or (operation = 'update' and after ? $3))
          ), near as (
-           select l.from_id, l.to_id, true as owner_gone, false as target_gone
+           select l.from_id, l.to_id, true as owner_gone, false as target_gone, moved.key as owner_key
              from moved join links l on l.from_id = moved.id where moved.gone and l.association_id = $1
            union all
-           select l.from_id, l.to_id, false, moved.gone
-             from moved join links l on l.to_id = moved.id where l.association_id = $1
+           select l.from_id, l.to_id, false, moved.gone, r.key
+             from moved join links l on l.to_id = moved.id
+             left join resources r on r.entity_type_id = $2 and r.id = l.from_id
+            where l.association_id = $1
          )
          select from_id, to_id, bool_or(owner_gone) as owner_gone, bool_or(target_gone) as target_gone,
-                min(r.key) as owner_key
-           from near left join resources r on r.entity_type_id = $2 and r.id = near.from_id
-          group by from_id, to_id order by from_id, to_id",
+                min(owner_key) as owner_key
+           from near group by from_id, to_id order by from_id, to_id",
         schema = work.pending.schema
     ))
     .bind::<Integer, _>(association.id)
