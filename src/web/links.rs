@@ -30,6 +30,8 @@ pub const ACCOUNTS: &str = "/accounts";
 pub const SESSIONS: &str = "/sessions";
 /// The own profile.
 pub const ME: &str = "/me";
+/// Where the own profile is edited.
+pub const EDIT_ME: &str = "/me/edit";
 /// The photo of the own profile.
 pub const MY_PHOTO: &str = "/me/photo";
 /// The own sessions and the way one signs in.

@@ -30,6 +30,7 @@ pub mod job_results;
 pub mod mapping;
 pub mod matches;
 pub mod me;
+pub mod me_edit;
 pub mod merge;
 pub mod moves;
 pub mod my_account;

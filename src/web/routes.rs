@@ -140,6 +140,10 @@ pub fn table() -> Vec<Entry> {
 
         get( "/me",                                    Role(Person),        me::show),
         get( "/me/photo",                              Role(Person),        me::photo),
+        get( "/me/edit",                               Role(Person),        me_edit::show),
+        post("/me/edit",                               Role(Person),        me_edit::save),
+        post("/me/photo",                              Files(Person),       me_edit::receive_photo),
+        post("/me/photo/remove",                       Role(Person),        me_edit::remove_photo),
         get( "/my-account",                            Role(Person),        my_account::show),
         post("/my-account/sessions",                   Role(Person),        my_account::end),
         get( "/my-account/second-factor",              Role(Person),        second_factor::show),

@@ -1,8 +1,8 @@
 //! My profile: what is known here of whoever is signed in, where it is from, and their groups. Nothing of anybody else.
 
-use super::photo;
 use super::user::ByAccount;
 use super::user::fields::{self, FieldLine};
+use super::{me_edit, photo};
 use crate::model::as_of::AsOf;
 use crate::model::person::{self, Membership, Person};
 use crate::model::{profile_field, resource};
@@ -29,6 +29,7 @@ struct Profile {
     name: String,
     initials: String,
     photo: Option<&'static str>,
+    is_editable: bool,
     badges: Vec<Badge>,
     sub: Vec<String>,
     fields: Vec<FieldLine>,
@@ -63,6 +64,7 @@ pub async fn photo(
 fn profile(conn: &mut PgConnection, mut person: Person, layout: &Layout) -> Result<Profile, WebError> {
     let resources = resource::of_person(conn, &AsOf::Now, person.id)?;
     let declared = profile_field::list(conn)?;
+    let is_editable = me_edit::is_possible(&declared, &person);
     profile_field::conceal(&declared, [&mut person.fields, &mut person.local]);
     let mut origins = Origins::load(conn)?;
     origins.learn_connectors(conn, fields::connectors(&person, &resources, &origins))?;
@@ -74,6 +76,7 @@ fn profile(conn: &mut PgConnection, mut person: Person, layout: &Layout) -> Resu
     Ok(Profile {
         initials: standing::initials(&name),
         photo: photo::is_shown(conn, &person)?.then_some(links::MY_PHOTO),
+        is_editable,
         badges: standing::badges_of(&person, layout.now),
         sub: ["title", "department"].iter().filter_map(|name| person.field(name)).map(str::to_owned).collect(),
         fields: fields::lines(&person, &declared, said, &origins, &by_account),
