@@ -5,6 +5,7 @@ pub mod by_hand;
 pub mod candidates;
 pub mod correlation;
 pub mod edits;
+pub mod first_match;
 pub mod graces;
 mod households;
 pub mod moving;
