@@ -8,6 +8,7 @@ pub mod edits;
 pub mod first_match;
 pub mod graces;
 mod households;
+pub mod matches;
 pub mod moving;
 pub mod newcomers;
 pub mod reverting;
