@@ -1,5 +1,7 @@
 //! Somebody who is signed in and reads pages by plain requests, without a browser.
 
+use super::browser::free_port;
+use super::log::Log;
 use super::program::Program;
 use chrono::Utc;
 use muster::model::account::{self, Role};
@@ -13,6 +15,7 @@ use std::process::{Child, Stdio};
 /// A server with somebody who is signed in; stopped with the value.
 pub struct Reader {
     server: Child,
+    log: Log,
     address: String,
     cookie: String,
     client: reqwest::Client,
@@ -44,19 +47,21 @@ impl Reader {
         let cookie = format!("muster={}", session::begin(&mut connection, account, &beginning, Utc::now()).unwrap());
         let mut server = muster
             .command(&["serve", "--role", "web"])
-            .env("MUSTER_LISTEN", "127.0.0.1:0")
+            .env("MUSTER_LISTEN", format!("127.0.0.1:{}", free_port()))
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
         let mut said = BufReader::new(server.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let log = Log::default();
         let address = said.find_map(|line| {
+            log.note(line.clone());
             line.strip_prefix("Muster answers at ").map(|address| address.trim_end_matches('/').to_owned())
         });
-        // Whatever else it says is read, so that it can go on saying it.
-        std::thread::spawn(move || said.for_each(drop));
+        log.follow(said);
         super::provide_tls();
         Self {
             server,
+            log,
             address: address.expect("the server says where it answers"),
             cookie,
             // Between two requests a test may do much: the server has given the connection up by then.
@@ -72,6 +77,11 @@ impl Reader {
     /// `http://127.0.0.1:12345`
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// What the server has written to its log.
+    pub fn log(&self) -> String {
+        self.log.text()
     }
 
     /// Asks for a page.
