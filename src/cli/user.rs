@@ -3,6 +3,7 @@
 mod anonymize;
 mod block;
 mod export;
+mod lift;
 mod list;
 mod matches;
 mod merge;
@@ -46,6 +47,10 @@ enum Command {
     Separate(merge::SeparateArgs),
     /// Take out everything that says who a user was; later runs pass it over. It can't be taken back.
     Anonymize(anonymize::Args),
+    /// List who was anonymized, without names; or find whom by a name.
+    Anonymized(lift::ListArgs),
+    /// Let somebody who was anonymized come back: runs no longer pass the records over.
+    Lift(lift::Args),
 }
 
 /// Which user.
@@ -69,6 +74,8 @@ pub(super) fn run(context: &Context, args: Args) -> anyhow::Result<Exit> {
         Command::Merge(args) => merge::merge(context, &session, &args),
         Command::Separate(args) => merge::separate(context, &session, &args),
         Command::Anonymize(args) => anonymize::run(context, &session, &args),
+        Command::Anonymized(args) => lift::list(context, &session, &args),
+        Command::Lift(args) => lift::run(context, &session, &args),
     }
 }
 

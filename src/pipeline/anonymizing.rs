@@ -8,6 +8,7 @@
 mod accounts;
 mod erasing;
 mod identity;
+pub mod lifting;
 mod recognition;
 mod redaction;
 

@@ -10,6 +10,7 @@ use diesel::sql_types::{Array, BigInt, Nullable, Text};
 /// Where accounts are named as who did something: table and column.
 pub const WHO: &[(&str, &str)] = &[
     ("anonymizations", "anonymized_by"),
+    ("anonymizations", "lifted_by"),
     ("approvals", "approved_by"),
     ("audit", "account"),
     ("configurations", "created_by"),

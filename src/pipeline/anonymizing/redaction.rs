@@ -46,6 +46,7 @@ const COLUMNS: &[Column] = &[
     column("announcements", "facts", true, OF_CONNECTOR),
     column("deliveries", "message", true, ALL),
     column("deliveries", "error", false, ALL),
+    column("anonymizations", "reason", false, ALL),
     column("job_slots", "outcome", true, ALL),
     column("sessions", "flash", true, ALL),
     column("audit", "detail", true, ALL),

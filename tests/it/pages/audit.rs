@@ -55,6 +55,8 @@ const LEAVES: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/runs/{run}/revert", "start"),
     ("POST", "/users/{id}/export", "export"),
     ("POST", "/users/{id}/anonymize", "anonymize"),
+    ("POST", "/anonymized", "-: it looks a name up, and changes nothing"),
+    ("POST", "/anonymized/{number}", "lift-suppression"),
     ("POST", "/users/{id}/synchronize", "start"),
     ("POST", "/users/{id}/block", "block"),
     ("POST", "/users/{id}/unblock", "unblock"),

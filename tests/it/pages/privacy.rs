@@ -42,6 +42,26 @@ async fn a_user_is_exported_and_anonymized_once_the_name_was_typed() {
     browser.open(&format!("/audit?subject=user+{ada}")).await;
     browser.shows("anonymize").await;
 
+    browser.open("/users").await;
+    browser.click("Anonymized").await;
+    browser.shows("Passed over").await;
+    browser.is_in_order_everywhere("anonymized").await;
+    browser.fill("name", "grace@example.org").await;
+    browser.click("Find").await;
+    browser.shows("Nobody of that name is passed over").await;
+    browser.fill("name", "ADA@example.org").await;
+    browser.click("Find").await;
+    browser.shows(&format!("user {ada}")).await;
+    browser.click("Let come back").await;
+    browser.shows("What was erased stays erased").await;
+    browser.is_in_order_everywhere("lift").await;
+    browser.fill("reason", "hired again").await;
+    browser.run("document.querySelector('main form button.primary').click()", vec![]).await;
+    browser.shows("Lifted. The next complete run").await;
+    browser.shows("hired again").await;
+    browser.is_in_order_everywhere("anonymized-lifted").await;
+    browser.open("/anonymized/1").await;
+    browser.shows("It was lifted already").await;
     browser.open(&format!("/users/{ada}")).await;
     browser.shows("no user").await;
     browser.close().await;

@@ -233,6 +233,7 @@ const NOTHING_OF_PERSONS: &[&str] = &[
 ];
 const CLEANED: &[&str] = &[
     "announcements",
+    "anonymizations",
     "audit",
     "blobs",
     "changes",
