@@ -200,7 +200,7 @@ pub(super) fn page_of(hits: Vec<Hit>) -> Page {
 }
 
 /// Where a page of what was found begins, as SQL is told: a word, the user name and the id before it.
-pub(super) fn place<'n>(after: Option<(Option<&'n str>, i64)>) -> (&'static str, Option<&'n str>, i64) {
+pub(super) fn place(after: Option<(Option<&str>, i64)>) -> (&'static str, Option<&str>, i64) {
     match after {
         None => ("start", None, 0),
         Some((Some(name), id)) => ("named", Some(name), id),

@@ -89,13 +89,23 @@ impl OwnAccounts {
             return Ok(());
         }
         conn.batch_execute("set local muster.audit = 'erase'")?;
+        let subjects: Vec<String> = self.names.iter().map(|name| format!("account {name}")).collect();
+        // From where they came tells who they are, too; of whoever was not let in nothing else is known.
+        diesel::sql_query(
+            "update audit
+                set origin = null,
+                    detail = case when jsonb_typeof(detail) = 'object' then detail - 'address' else detail end
+              where account = any($1) or account = 'nobody' and subject = any($2)",
+        )
+        .bind::<Array<Text>, _>(&self.names)
+        .bind::<Array<Text>, _>(&subjects)
+        .execute(conn)?;
         for (table, column) in WHO {
             diesel::sql_query(format!("update {table} set {column} = $1 where {column} = any($2)"))
                 .bind::<Text, _>(ERASED)
                 .bind::<Array<Text>, _>(&self.names)
                 .execute(conn)?;
         }
-        let subjects: Vec<String> = self.names.iter().map(|name| format!("account {name}")).collect();
         diesel::sql_query("update audit set subject = 'account ' || $1 where subject = any($2)")
             .bind::<Text, _>(ERASED)
             .bind::<Array<Text>, _>(subjects)

@@ -6,6 +6,7 @@ use super::{me_edit, photo};
 use crate::model::as_of::AsOf;
 use crate::model::person::{self, Membership, Person};
 use crate::model::{profile_field, resource};
+use crate::pipeline::photos;
 use crate::pipeline::provenance::Origins;
 use crate::web::elements::Badge;
 use crate::web::error::WebError;
@@ -16,6 +17,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use diesel::pg::PgConnection;
+use serde_json::Value;
 
 #[derive(Template)]
 #[template(path = "pages/me.html")]
@@ -71,11 +73,16 @@ fn profile(conn: &mut PgConnection, mut person: Person, layout: &Layout) -> Resu
     let runs = person.field_names().filter_map(|name| person.source(name)).map(|source| source.run);
     origins.learn_runs(conn, runs.chain(resources.iter().map(|one| one.run_id)))?;
     let said = origins.said(conn, &resources)?;
+    // It is shown as a picture.
+    let photo = photo::is_shown(conn, &person)?.then_some(links::MY_PHOTO);
+    for values in [&mut person.fields, &mut person.local].into_iter().filter_map(Value::as_object_mut) {
+        values.remove(photos::FIELD);
+    }
     let by_account = ByAccount::load(conn, &AsOf::Now, person.id, false, layout.now)?;
     let name = person.name();
     Ok(Profile {
         initials: standing::initials(&name),
-        photo: photo::is_shown(conn, &person)?.then_some(links::MY_PHOTO),
+        photo,
         is_editable,
         badges: standing::badges_of(&person, layout.now),
         sub: ["title", "department"].iter().filter_map(|name| person.field(name)).map(str::to_owned).collect(),

@@ -180,6 +180,7 @@ fn a_person_brings_a_photo_where_no_source_has_one_and_takes_it_away() {
     assert_eq!((&*line().account, line().detail), ("ada", json!({ "fields": ["photo"] })));
     town.a_day_later();
     assert_eq!(me.get("/me/photo").status, 200, "no run takes it away");
+    assert!(!me.page("/me").contains("SHA-256"), "it is shown as a picture");
     assert!(me.send("/me/photo/remove", &[]).contains("The uploaded photo is gone"));
     assert_eq!(me.get("/me/photo").status, 404);
     assert!(me.send("/me/photo/remove", &[]).contains("There was no uploaded photo"));

@@ -92,6 +92,13 @@ fn who_signed_in_by_the_directory_is_gone_with_account_sessions_and_all_that_the
     assert!(left.is_empty(), "left of her:\n{}", left.join("\n"));
     assert_eq!((count(&muster, "accounts where origin = 'directory'"), count(&muster, "sessions")), (0, 1));
     assert_eq!(count(&muster, "runs where started_by = '(erased)'"), 1, "that somebody did it stays");
+    let signed_in = "audit where subject = 'account (erased)' and action in ('sign-in', 'sign-in-refused')";
+    assert_eq!(count(&muster, signed_in), 2, "so does that somebody signed in");
+    assert_eq!(
+        count(&muster, &format!("{signed_in} and (origin is not null or detail ? 'address')")),
+        0,
+        "not from where"
+    );
     // The directory goes on naming her, as a person and as a member.
     let report = muster.run(&["run", "directory", "--wait", "--json"]).succeeded().json().remove(0);
     assert_eq!(report["entity_types"][0]["suppressed"], 1, "{report:#}");
