@@ -74,8 +74,8 @@ fn who_signed_in_by_the_directory_is_gone_with_account_sessions_and_all_that_the
     let muster = muster.with_environment("MUSTER_LOG", "info,muster=trace");
     let server = Reader::serve(&muster);
     let ada = Guest::at(server.address());
-    ada.sign_in("ada", "not it").is(401);
     ada.sign_in("ada", directory_sign_in::ADA).is(303);
+    Guest::at(server.address()).sign_in("ada", "not it").is(401);
     // She has done something here that stays, without her.
     ada.post("/connectors/directory/runs", &[("mode", "complete"), ("task", "all")]).is(303);
     ada.post("/my-account/sessions", &[("session", "0")]).is(303);
