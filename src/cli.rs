@@ -99,7 +99,7 @@ enum Command {
     Revert(revert::Args),
     /// Send the files of a feed.
     Upload(upload::Args),
-    /// List, show, export or anonymize users.
+    /// List and show users, decide who is who, export or anonymize them.
     User(user::Args),
     /// Try whether each server and file of a connector can be reached and read.
     Check(check::Args),

@@ -5,6 +5,7 @@ mod id;
 pub mod account;
 pub mod amount;
 pub mod announcement;
+pub mod anonymization;
 pub mod applying;
 pub mod approval;
 pub mod arrival;

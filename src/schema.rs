@@ -36,6 +36,9 @@ diesel::table! {
         person_id -> Int8,
         anonymized_at -> Timestamptz,
         anonymized_by -> Text,
+        lifted_at -> Nullable<Timestamptz>,
+        lifted_by -> Nullable<Text>,
+        reason -> Nullable<Text>,
     }
 }
 
@@ -798,7 +801,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    suppressions (digest) {
+    suppressions (digest, anonymization_id) {
         digest -> Bytea,
         anonymization_id -> Int8,
     }

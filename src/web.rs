@@ -27,6 +27,7 @@ pub mod health;
 pub mod incoming;
 pub mod links;
 pub mod moment;
+pub mod once_more;
 pub mod one_time_code;
 pub mod origin;
 pub mod page;

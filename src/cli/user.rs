@@ -3,7 +3,10 @@
 mod anonymize;
 mod block;
 mod export;
+mod lift;
 mod list;
+mod matches;
+mod merge;
 mod show;
 
 use super::{Context, Exit, Refusal, Session};
@@ -32,8 +35,22 @@ enum Command {
     Block(block::Args),
     /// Take blocks by hand back.
     Unblock(block::Args),
+    /// List records of which it is not clear who they are, with whom they may be and why.
+    Matches(matches::ListArgs),
+    /// Decide who such records are: the next complete run goes by it.
+    Match(matches::Args),
+    /// Take decisions about records back.
+    Unmatch(matches::UndoArgs),
+    /// Make two users one: the records and local values of the one are the other's from then on.
+    Merge(merge::MergeArgs),
+    /// Take a record off a user: it becomes a user of its own, or feeds another one.
+    Separate(merge::SeparateArgs),
     /// Take out everything that says who a user was; later runs pass it over. It can't be taken back.
     Anonymize(anonymize::Args),
+    /// List who was anonymized, without names; or find whom by a name.
+    Anonymized(lift::ListArgs),
+    /// Let somebody who was anonymized come back: runs no longer pass the records over.
+    Lift(lift::Args),
 }
 
 /// Which user.
@@ -51,7 +68,14 @@ pub(super) fn run(context: &Context, args: Args) -> anyhow::Result<Exit> {
         Command::Export(args) => export::run(context, &session, &args.id),
         Command::Block(args) => block::block(context, &session, &args),
         Command::Unblock(args) => block::unblock(context, &session, &args),
+        Command::Matches(args) => matches::list(context, &session, args),
+        Command::Match(args) => matches::decide(context, &session, &args),
+        Command::Unmatch(args) => matches::undo(context, &session, &args),
+        Command::Merge(args) => merge::merge(context, &session, &args),
+        Command::Separate(args) => merge::separate(context, &session, &args),
         Command::Anonymize(args) => anonymize::run(context, &session, &args),
+        Command::Anonymized(args) => lift::list(context, &session, &args),
+        Command::Lift(args) => lift::run(context, &session, &args),
     }
 }
 

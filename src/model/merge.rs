@@ -110,14 +110,14 @@ pub fn end_overrides(conn: &mut PgConnection, person: i64, by: &str, now: DateTi
         .map(drop)
 }
 
-/// Gives local values to a person; its own stay where it has some.
-pub fn give_local(conn: &mut PgConnection, person: i64, local: &Value) -> QueryResult<()> {
+/// Gives local values to a person; its own stay where it has some. `true`: it has others than before.
+pub fn give_local(conn: &mut PgConnection, person: i64, local: &Value) -> QueryResult<bool> {
     if local.as_object().is_none_or(serde_json::Map::is_empty) {
-        return Ok(());
+        return Ok(false);
     }
-    diesel::sql_query("update persons set local = $2 || local where id = $1")
+    let given = diesel::sql_query("update persons set local = $2 || local where id = $1 and local <> ($2 || local)")
         .bind::<BigInt, _>(person)
         .bind::<Jsonb, _>(local)
-        .execute(conn)
-        .map(drop)
+        .execute(conn)?;
+    Ok(given > 0)
 }

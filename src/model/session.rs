@@ -2,7 +2,7 @@
 
 mod listing;
 
-pub use listing::{Standing, end_by_id, end_others, standing};
+pub use listing::{Standing, end_by_id, end_others, how_many, standing};
 
 use super::account::{Account, AccountId, Origin, UNBLOCKED, digest, random_token};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -35,6 +35,8 @@ pub struct Session {
     pub flash: Vec<Flash>,
     /// Whether nothing may be done before a second factor is set up.
     pub must_enrol: bool,
+    /// When its owner has signed in.
+    pub began_at: DateTime<Utc>,
 }
 
 /// How somebody has signed in, and from where.
@@ -192,7 +194,7 @@ pub fn enrolled(conn: &mut PgConnection, digest: &[u8]) -> QueryResult<()> {
 /// One look-up by the cookie's digest, with the account and, by its id, the user whose it is.
 fn row(conn: &mut PgConnection, cookie: &str, now: DateTime<Utc>) -> QueryResult<Option<SessionRow>> {
     diesel::sql_query(format!(
-        "select s.digest, s.csrf, s.flash, s.last_seen_at, s.method, s.awaits,
+        "select s.digest, s.csrf, s.flash, s.created_at, s.last_seen_at, s.method, s.awaits,
                 a.id, a.name, a.role, a.last_sign_in_at, a.origin, a.person_id,
                 a.password_hash is not null as has_password, {UNBLOCKED} as unblocked
            from sessions s join accounts a on a.id = s.account_id
@@ -258,6 +260,8 @@ struct SessionRow {
     #[diesel(sql_type = Jsonb)]
     flash: serde_json::Value,
     #[diesel(sql_type = Timestamptz)]
+    created_at: DateTime<Utc>,
+    #[diesel(sql_type = Timestamptz)]
     last_seen_at: DateTime<Utc>,
     #[diesel(sql_type = Text)]
     method: String,
@@ -295,6 +299,7 @@ impl From<SessionRow> for Session {
             csrf: row.csrf,
             flash: serde_json::from_value(row.flash).unwrap_or_default(),
             must_enrol: row.awaits.is_some(),
+            began_at: row.created_at,
             account: Account {
                 id: account.id,
                 name: account.name,

@@ -57,6 +57,12 @@ impl Suppressions {
         self.digests.contains(&of_key(&self.key, entity_type, key))
     }
 
+    /// Whether records of this entity type with this value of a property, by which associations refer to them, are
+    /// suppressed. `value`: its digest, made as that of keys.
+    pub fn has_match(&self, entity_type: i32, property: &str, value: u128) -> bool {
+        self.digests.contains(&of_match(&self.key, entity_type, property, value))
+    }
+
     /// Whether users with this value, by which persons are correlated, are suppressed.
     pub fn has_value(&self, field: &str, value: &str) -> bool {
         self.digests.contains(&of_value(&self.key, field, value))
@@ -71,6 +77,11 @@ impl Suppressions {
 /// The digest of a record's key.
 pub fn of_key(key: &Key, entity_type: i32, record: u128) -> Digest {
     key.digest(PURPOSE, &[b"key", &entity_type.to_be_bytes(), &record.to_be_bytes()])
+}
+
+/// The digest of a value by which associations refer to a record.
+pub fn of_match(key: &Key, entity_type: i32, property: &str, value: u128) -> Digest {
+    key.digest(PURPOSE, &[b"match", &entity_type.to_be_bytes(), property.as_bytes(), &value.to_be_bytes()])
 }
 
 /// The digest of a value that persons are correlated by, whatever its case.

@@ -5,16 +5,21 @@
 //! What stays is that there was somebody: figures of runs, and versions without values. Nobody else is changed, but for
 //! references to the person, which go.
 
+mod accounts;
 mod erasing;
 mod identity;
+pub mod lifting;
+mod recognition;
 mod redaction;
 
-use crate::document;
+pub use accounts::WHO;
+
 use crate::model::connector::ConnectorId;
 use crate::model::run::RunId;
-use crate::model::{applying, audit, configuration, connector, extraction, snapshot, suppression};
+use crate::model::{applying, audit, connector, extraction, snapshot, suppression};
 use crate::secret::Key;
 use crate::store::{Store, StoreError};
+use accounts::OwnAccounts;
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
@@ -22,9 +27,12 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz};
 use erasing::Erasing;
 use identity::Identity;
+use recognition::Recognition;
 use serde_json::json;
-use std::collections::BTreeSet;
 use std::path::Path;
+
+/// What stands where a key stood, or somebody was named.
+const ERASED: &str = "(erased)";
 
 /// What was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,8 +94,9 @@ pub fn anonymize(
     let key = Key::open(key_file)?;
     conn.transaction(|conn| {
         hold_still(conn)?;
-        let correlated = correlated_fields(conn)?;
-        let identity = Identity::load(conn, person, &correlated)?.ok_or(AnonymizeError::NotFound(person))?;
+        let recognition = Recognition::load(conn)?;
+        let identity = Identity::load(conn, person, recognition)?.ok_or(AnonymizeError::NotFound(person))?;
+        let accounts = OwnAccounts::load(conn, person)?;
         let touched = identity.connectors(conn)?;
         let connectors: Vec<i32> = touched.iter().map(|connector| connector.0).collect();
         at_rest(conn, &connectors)?;
@@ -95,7 +104,8 @@ pub fn anonymize(
         let number = begin(conn, person, by, now)?;
         suppression::store(conn, number, &identity.digests(&key))?;
         let erased = Erasing { person, identity: &identity, connectors: &connectors, by, now }.everything(conn)?;
-        redaction::redact(conn, &identity.texts(), &connectors)?;
+        accounts.remove(conn, person)?;
+        redaction::redact(conn, &identity.texts(accounts.texts()), &connectors)?;
 
         forget_pending(conn, &connectors)?;
         // What was prepared over the state of before is prepared anew.
@@ -110,6 +120,8 @@ pub fn anonymize(
         .execute(conn)?;
         let detail = json!({ "anonymization": number, "records": erased.records, "changes": erased.changes });
         audit::record(conn, by, "anonymize", &format!("user {person}"), detail)?;
+        // At last: it may be one of these accounts that does all this.
+        accounts.redact(conn)?;
         Ok(Anonymized { number, records: erased.records, changes: erased.changes })
     })
 }
@@ -175,21 +187,6 @@ fn at_rest(conn: &mut PgConnection, connectors: &[i32]) -> Result<(), AnonymizeE
         }
     }
     Ok(())
-}
-
-/// The profile fields that any connector correlates by.
-fn correlated_fields(conn: &mut PgConnection) -> Result<BTreeSet<String>, AnonymizeError> {
-    let mut fields = BTreeSet::new();
-    for connector in connector::list(conn)? {
-        let text = configuration::current(conn, &connector)?.document;
-        let definition = document::connector(&text).map_err(|error| AnonymizeError::Configuration {
-            connector: connector.name.clone(),
-            message: error.to_string(),
-        })?;
-        let users = definition.entity_types.into_iter().filter_map(|one| one.users);
-        fields.extend(users.flat_map(|users| users.correlate).map(|rule| rule.field));
-    }
-    Ok(fields)
 }
 
 fn begin(conn: &mut PgConnection, person: i64, by: &str, now: DateTime<Utc>) -> QueryResult<i64> {

@@ -335,10 +335,11 @@ impl Mapper {
     }
 }
 
-/// The key of an entity type, compiled without its table: what references to it are read with. `None` for a document
-/// that was never checked.
-pub fn key_of(definition: &EntityTypeDefinition) -> Option<CompiledProperty> {
-    CompiledProperty::new(definition.key()?).ok()
+/// The key of an entity type, or the property of that name, compiled without its table: what references to it are read
+/// with. `None` for a document that was never checked.
+pub fn reader_of(definition: &EntityTypeDefinition, property: Option<&str>) -> Option<CompiledProperty> {
+    let property = property.map_or_else(|| definition.key(), |name| definition.property(name))?;
+    CompiledProperty::new(property).ok()
 }
 
 /// How much a row gives of what is asked for.

@@ -4,7 +4,7 @@
 use super::people::edits::{self, EditError, Overruling};
 use crate::model::person::{self, Person};
 use crate::model::photo::{self, Size};
-use crate::model::profile_field::Editor;
+use crate::model::profile_field::{self, Editor, Permission, ProfileField, permission};
 use crate::values::photo::{MOST_BYTES, PhotoError, redraw};
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
@@ -47,6 +47,7 @@ pub fn upload(
     by: &str,
     now: DateTime<Utc>,
 ) -> Result<(), UploadError> {
+    may_bring(conn, person, editor)?;
     let drawn = redraw(content, Size::Large.edge())?;
     let value = photo::store(conn, &drawn).map_err(EditError::from)?.into();
     match (is_sourced(person), editor) {
@@ -80,6 +81,18 @@ pub fn remove(
     }
     let entries = BTreeMap::from([(FIELD.to_owned(), None)]);
     Ok(!edits::set_local(conn, person.id, &entries, editor, by, now)?.is_empty())
+}
+
+/// Refuses before anything is drawn or stored: persons bring a photo where no source has one, and the field is theirs.
+fn may_bring(conn: &mut PgConnection, person: &Person, editor: Editor) -> Result<(), EditError> {
+    let declared = profile_field::list(conn)?;
+    let is_theirs = |field: &ProfileField| permission(field, editor, is_sourced(person)) == Permission::Edit;
+    match editor {
+        Editor::Person if !declared.iter().any(|field| field.name == FIELD && is_theirs(field)) => {
+            Err(EditError::Refused("the photo is decided elsewhere; change it there".into()))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn is_sourced(person: &Person) -> bool {

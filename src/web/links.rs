@@ -16,6 +16,8 @@ pub const RUNS: &str = "/runs";
 pub const USERS: &str = "/users";
 /// Records in doubt, and what was decided about them.
 pub const MATCHES: &str = "/matches";
+/// Who was anonymized.
+pub const ANONYMIZED: &str = "/anonymized";
 /// All groups.
 pub const GROUPS: &str = "/groups";
 /// Feeds of all connectors that read files.
@@ -30,6 +32,8 @@ pub const ACCOUNTS: &str = "/accounts";
 pub const SESSIONS: &str = "/sessions";
 /// The own profile.
 pub const ME: &str = "/me";
+/// Where the own profile is edited.
+pub const EDIT_ME: &str = "/me/edit";
 /// The photo of the own profile.
 pub const MY_PHOTO: &str = "/me/photo";
 /// The own sessions and the way one signs in.
@@ -130,6 +134,11 @@ pub fn resource(connector: &str, entity_type: &str, id: i64) -> String {
 pub fn of_resource(resource: &str, association: &str, outgoing: bool) -> String {
     let way = if outgoing { "to" } else { "from" };
     format!("{resource}/{way}/{}", segment(association))
+}
+
+/// Somebody who was anonymized, by the number of that.
+pub fn anonymized(number: i64) -> String {
+    format!("{ANONYMIZED}/{number}")
 }
 
 /// A user's profile.

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod anonymize;
+pub mod anonymized;
 pub mod appearance;
 pub mod audit;
 pub mod batch_files;
@@ -27,9 +28,11 @@ pub mod holds;
 pub mod home;
 pub mod job_execution;
 pub mod job_results;
+pub mod lift;
 pub mod mapping;
 pub mod matches;
 pub mod me;
+pub mod me_edit;
 pub mod merge;
 pub mod moves;
 pub mod my_account;

@@ -11,3 +11,4 @@ mod secrets;
 mod settings;
 mod token;
 mod user;
+mod who_is_who;

@@ -1,5 +1,6 @@
 //! The statements that take a person's data out of the tables that hold it by design, one after the other. Each is set-wise.
 
+use super::ERASED;
 use super::identity::Identity;
 use crate::model::connector::ConnectorId;
 use crate::model::snapshot;
@@ -9,9 +10,6 @@ use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
 use diesel::sql_types::{Array, BigInt, Integer, Text, Timestamptz};
-
-/// What stands where a key stood.
-const ERASED: &str = "(erased)";
 
 /// Who is erased, by whom.
 pub(super) struct Erasing<'a> {
@@ -142,18 +140,11 @@ impl Erasing<'_> {
         Ok(())
     }
 
-    /// What accounts have set on the profile, and the account that the person itself had from elsewhere.
+    /// What accounts have set on the profile.
     fn by_account(&self, conn: &mut PgConnection) -> QueryResult<()> {
         for table in ["overrides", "local_edits", "rule_failures", "local_memberships_history"] {
             self.run(conn, &format!(" delete from {table} where person_id = $1"))?;
         }
-        self.run(
-            conn,
-            " delete from sessions s using accounts a
-               where a.id = s.account_id and a.person_id = $1",
-        )?;
-        self.run(conn, " delete from accounts where person_id = $1 and origin <> 'local'")?;
-        self.run(conn, " update accounts set person_id = null where person_id = $1")?;
         Ok(())
     }
 

@@ -1,7 +1,8 @@
 //! Who a person is: records with their keys, values, and the texts by which one would be recognized. In memory alone.
 
+use super::recognition::Recognition;
 use crate::model::connector::ConnectorId;
-use crate::model::suppression::{is_telling, of_key, of_text, of_value};
+use crate::model::suppression::{is_telling, of_key, of_match, of_text, of_value};
 use crate::pipeline::difference::scan::key_digest;
 use crate::secret::Key;
 use diesel::pg::PgConnection;
@@ -27,6 +28,8 @@ pub(super) struct Identity {
     fields: BTreeMap<String, BTreeSet<String>>,
     /// The profile fields that persons are correlated by.
     correlated: BTreeSet<String>,
+    /// Values of records by which associations refer to them: entity type, property, value.
+    matched: BTreeSet<(i32, String, String)>,
     /// SHA-256 of photos and other large values.
     pub(super) blobs: Vec<String>,
 }
@@ -56,11 +59,7 @@ struct Record {
 
 impl Identity {
     /// Of a person that is there; `None`: it is not.
-    pub(super) fn load(
-        conn: &mut PgConnection,
-        person: i64,
-        correlated: &BTreeSet<String>,
-    ) -> QueryResult<Option<Self>> {
+    pub(super) fn load(conn: &mut PgConnection, person: i64, recognition: Recognition) -> QueryResult<Option<Self>> {
         let now: Option<Version> = diesel::sql_query("select fields, local from persons where id = $1 for update")
             .bind::<BigInt, _>(person)
             .get_result(conn)
@@ -89,8 +88,15 @@ impl Identity {
                 fields.entry(name.clone()).or_default().extend(text(value));
             }
         }
-        for (_, value) in records.iter().flat_map(|record| entries(&record.attributes)) {
-            note_blob(&mut blobs, value);
+        let mut matched = BTreeSet::new();
+        for record in &records {
+            for (name, value) in entries(&record.attributes) {
+                note_blob(&mut blobs, value);
+                let place = (record.entity_type_id, name.clone());
+                if record.own && recognition.properties.contains(&place) {
+                    matched.extend(text(value).into_iter().map(|text| (place.0, place.1.clone(), text)));
+                }
+            }
         }
         let own: BTreeSet<(i32, i64, String)> = records
             .into_iter()
@@ -100,7 +106,8 @@ impl Identity {
         Ok(Some(Self {
             records: own.into_iter().collect(),
             fields,
-            correlated: correlated.clone(),
+            correlated: recognition.fields,
+            matched,
             blobs: blobs.into_iter().collect(),
         }))
     }
@@ -132,6 +139,10 @@ impl Identity {
             digests.insert(of_key(key, *entity_type, key_digest(record)));
             digests.extend(is_telling(record).then(|| of_text(key, record)));
         }
+        for (entity_type, property, value) in &self.matched {
+            digests.insert(of_match(key, *entity_type, property, key_digest(value)));
+            digests.extend(is_telling(value).then(|| of_text(key, value)));
+        }
         for (field, values) in &self.fields {
             for value in values {
                 if self.correlated.contains(field) {
@@ -145,15 +156,17 @@ impl Identity {
         digests.into_iter().collect()
     }
 
-    /// The texts that name the person, the longest first.
-    pub(super) fn texts(&self) -> Vec<String> {
+    /// The texts that name the person, the longest first; `more`: such as what accounts are called.
+    pub(super) fn texts<'t>(&self, more: impl Iterator<Item = &'t str>) -> Vec<String> {
         let named = NAMING.iter().filter_map(|field| self.fields.get(*field)).flatten();
         let keys = self.records.iter().map(|(_, _, key)| key);
         let mut full: Vec<String> = Vec::new();
         for given in self.fields.get("given_name").into_iter().flatten() {
             full.extend(self.fields.get("family_name").into_iter().flatten().map(|family| format!("{given} {family}")));
         }
-        let all = named.chain(keys).chain(&full).map(|text| text.trim().to_owned());
+        let matched = self.matched.iter().map(|(.., value)| value);
+        let all = named.chain(keys).chain(matched).chain(&full).map(|text| text.trim().to_owned());
+        let all = all.chain(more.map(|text| text.trim().to_owned()));
         let all: BTreeSet<String> = all.filter(|text| text.chars().count() >= SHORTEST).collect();
         let mut all: Vec<String> = all.into_iter().collect();
         all.sort_by_key(|text| std::cmp::Reverse(text.len()));

@@ -1,13 +1,11 @@
 //! Sentences and notes that may name a person although they are not about one: what names it is replaced.
 
+use super::ERASED;
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Integer, Text};
 use serde_json::Value;
-
-/// What stands where somebody was named.
-const ERASED: &str = "(erased)";
 
 /// A column of free text, and how its rows belong to connectors.
 struct Column {
@@ -48,6 +46,7 @@ const COLUMNS: &[Column] = &[
     column("announcements", "facts", true, OF_CONNECTOR),
     column("deliveries", "message", true, ALL),
     column("deliveries", "error", false, ALL),
+    column("anonymizations", "reason", false, ALL),
     column("job_slots", "outcome", true, ALL),
     column("sessions", "flash", true, ALL),
     column("audit", "detail", true, ALL),

@@ -8,7 +8,7 @@ use crate::model::suppression::Suppressions;
 use crate::pipeline::TaskError;
 use crate::pipeline::export::TableWriter;
 use crate::pipeline::index::{Readers, columns_of, key_digest};
-use crate::pipeline::mapping::{CompiledProperty, Mapper, key_of};
+use crate::pipeline::mapping::{CompiledProperty, Mapper, reader_of};
 use crate::store::{Sealed, Store, StoreReader, VerifyingReader};
 use csv::StringRecord;
 use std::collections::BTreeMap;
@@ -28,8 +28,17 @@ impl Dropped {
     }
 }
 
-/// Who may stand in a column: by entity type, how it is read as a key.
-type Ends = Vec<(i32, CompiledProperty)>;
+/// Who may stand in a column.
+struct End {
+    /// The entity type.
+    id: i32,
+    /// How a value is read: as this property.
+    property: CompiledProperty,
+    /// Whether that is not the key.
+    is_matched: bool,
+}
+
+type Ends = Vec<End>;
 
 /// How a file is read.
 pub(super) struct FileCleaner {
@@ -59,9 +68,12 @@ impl FileCleaner {
         file: &ExtractionFile,
     ) -> Option<Self> {
         let entity_type = |name: &str| definition.entity_types.iter().find(|one| one.name == name);
-        let end = |one: &EntityTypeDefinition| Some((*ids.get(&one.name)?, key_of(one)?));
-        let ends =
-            |names: Vec<&str>| -> Ends { names.into_iter().filter_map(|name| end(entity_type(name)?)).collect() };
+        let end = |one: &EntityTypeDefinition, by: Option<&str>| {
+            Some(End { id: *ids.get(&one.name)?, property: reader_of(one, by)?, is_matched: by.is_some() })
+        };
+        let ends = |names: Vec<&str>, by: Option<&str>| -> Ends {
+            names.into_iter().filter_map(|name| end(entity_type(name)?, by)).collect()
+        };
         let (mut records, mut references) = (Vec::new(), Vec::new());
         let mut is_pairs = file.is_pairs();
         let table = match file.is_pairs() {
@@ -71,7 +83,7 @@ impl FileCleaner {
         let of_table = definition.entity_types.iter().filter(|one| one.source.0 == table);
         for one in of_table {
             if file.is_pairs() {
-                references.push((0, end(one).into_iter().collect()));
+                references.push((0, end(one, None).into_iter().collect()));
                 continue;
             }
             let columns = columns_of(&definition.associations);
@@ -80,16 +92,12 @@ impl FileCleaner {
         let own = file.source_table.strip_prefix(table).and_then(|rest| rest.strip_prefix('.'));
         for association in &definition.associations {
             let from_here = entity_type(&association.from).is_some_and(|one| one.source.0 == table);
-            let to = || match association.match_property {
-                // What is matched by another property is a text that names somebody.
-                Some(_) => Vec::new(),
-                None => ends(association.to.names().collect()),
-            };
+            let to = || ends(association.to.names().collect(), association.match_property.as_deref());
             match (&association.source, &association.column) {
                 (Some(source), _) if source.0 == file.source_table => {
                     is_pairs = true;
                     let column = |name: &Option<String>| file.position(name.as_deref().unwrap_or_default());
-                    references.push((column(&association.from_column)?, ends(vec![&association.from])));
+                    references.push((column(&association.from_column)?, ends(vec![&association.from], None)));
                     references.push((column(&association.to_column)?, to()));
                 }
                 (None, Some(column)) if from_here && file.is_pairs() && own == Some(column.as_str()) => {
@@ -191,8 +199,11 @@ impl FileCleaner {
         let mut emptied: Vec<usize> = Vec::new();
         for (column, ends) in &self.references {
             let value = row.get(*column).unwrap_or_default().trim();
-            let refers = |(id, property): &(i32, CompiledProperty)| match property.reference(value) {
-                Ok(Some(key)) => has_key(*id, &key),
+            let refers = |end: &End| match end.property.reference(value) {
+                Ok(Some(read)) if end.is_matched => {
+                    suppressions.has_match(end.id, end.property.name(), key_digest(&read))
+                }
+                Ok(Some(key)) => has_key(end.id, &key),
                 _ => false,
             };
             if !value.is_empty() && ends.iter().any(refers) {

@@ -38,8 +38,13 @@ pub fn is_known(suppressions: &Suppressions, users: Option<&UsersDefinition>, va
     })
 }
 
-/// Whether a reference, read as the key of the entity type in `scope`, leads to somebody who is suppressed.
-pub fn is_target(scope: &Scope<'_>, key: Option<u128>, text: &str) -> bool {
+/// Whether a reference leads to somebody who is suppressed. `read`: the digest of what it is read as, a key of the entity
+/// type in `scope` or, where one is named, a value of that property.
+pub fn is_target(scope: &Scope<'_>, property: Option<&str>, read: Option<u128>, text: &str) -> bool {
     let Some(suppressions) = &scope.suppressions else { return false };
-    key.is_some_and(|key| suppressions.has_key(scope.id, key)) || suppressions.has_text(text)
+    let is_theirs = |read| match property {
+        Some(property) => suppressions.has_match(scope.id, property, read),
+        None => suppressions.has_key(scope.id, read),
+    };
+    read.is_some_and(is_theirs) || suppressions.has_text(text)
 }

@@ -4,7 +4,7 @@ use super::{KEYED, OUT_OF_SCOPE, PairReader, Readers, SEVERAL, SIGNATURE, key_di
 use super::{pair_seed, pairs_version, rows_version};
 use crate::model::association::AssociationDefinition;
 use crate::model::extraction::FileIndex;
-use crate::pipeline::mapping::{CompiledProperty, Mapper, key_of};
+use crate::pipeline::mapping::{CompiledProperty, Mapper, reader_of};
 use crate::store::{Store, StoreError, StoreWriter};
 use csv::StringRecord;
 use std::io::{self, Write};
@@ -154,7 +154,7 @@ fn subject_of_pairs(pairs: &PairReader<'_>, header: &[String]) -> Option<(String
         from => [position(from)?, position(pairs.to_column)?],
     };
     let subject = Subject::Pairs {
-        key: Box::new(key_of(pairs.from)?),
+        key: Box::new(reader_of(pairs.from, None)?),
         seed: pair_seed(pairs.association),
         columns,
         owner: String::new(),

@@ -6,6 +6,7 @@
 //! new. Later runs find the correlation as it is now; a correlation stays once made.
 
 mod assigning;
+mod telling;
 
 use super::households::{self, World};
 use super::writing::{self, Writing};
@@ -84,6 +85,7 @@ pub fn separate(
         if theirs.len() == 1 {
             return Err(ByHandError::OnlyOne);
         }
+        let is_new = to.is_none();
         let to = match to {
             Some(to) => {
                 exists(conn, to)?;
@@ -91,15 +93,21 @@ pub fn separate(
             }
             None => new_person(conn)?,
         };
+        let memberships = telling::memberships(conn, &[person, to])?;
         let connectors = correlation::connectors(conn, &[taken.entity_type_id])?;
         let runs = assign(conn, std::slice::from_ref(taken), to, by)?;
         let stays = |entity_type: i32| theirs.iter().any(|one| one.id != resource && one.entity_type_id == entity_type);
         let lost: Vec<i32> = Some(taken.entity_type_id).into_iter().filter(|&one| !stays(one)).collect();
         let lead = runs.first().copied().ok_or(ByHandError::NoConnector)?;
+        if is_new {
+            telling::tell_person(conn, lead.1, "insert", to)?;
+        }
         work_out(conn, &[person, to], lead, now, |id, before| match before {
             Some(before) if id == person => Base::Is(Some(before.without(&lost))),
             before => Base::Is(before),
         })?;
+        let now_in = telling::memberships(conn, &[person, to])?;
+        telling::tell(conn, lead.1, &memberships, &now_in)?;
         rules::follow_edit(conn, &[person, to], now)?;
         let decision =
             NewDecision { entity_type: taken.entity_type_id, key: taken.key.clone(), verdict: Verdict::Person(to) };
@@ -121,6 +129,7 @@ pub fn merge(conn: &mut PgConnection, gone: i64, into: i64, by: &Decider<'_>) ->
         }
         exists(conn, gone)?;
         exists(conn, into)?;
+        let memberships = telling::memberships(conn, &[gone, into])?;
         let theirs = assigning::of_person(conn, gone)?;
         let entity_types: Vec<i32> = theirs.iter().map(|one| one.entity_type_id).collect();
         let connectors = correlation::connectors(conn, &entity_types)?;
@@ -146,7 +155,11 @@ pub fn merge(conn: &mut PgConnection, gone: i64, into: i64, by: &Decider<'_>) ->
             }))
         })?;
         merge::end_overrides(conn, gone, by.name, now)?;
-        merge::give_local(conn, into, &local)?;
+        if merge::give_local(conn, into, &local)? {
+            telling::tell_person(conn, lead.1, "update", into)?;
+        }
+        let now_in = telling::memberships(conn, &[gone, into])?;
+        telling::tell(conn, lead.1, &memberships, &now_in)?;
         rules::follow_edit(conn, &[into], now)?;
         merge::record(conn, gone, into, by.name, by.comment)?;
         correlation::move_state(conn, &connectors)?;

@@ -397,7 +397,7 @@ struct Candidate {
 }
 
 /// A value as text; empty ones match nobody.
-fn value_of(values: &Map<String, Value>, property: &str) -> Option<String> {
+pub(super) fn value_of(values: &Map<String, Value>, property: &str) -> Option<String> {
     let text = match values.get(property)? {
         Value::String(text) => text.clone(),
         Value::Null | Value::Array(_) | Value::Object(_) => return None,

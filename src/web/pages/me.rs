@@ -1,11 +1,12 @@
 //! My profile: what is known here of whoever is signed in, where it is from, and their groups. Nothing of anybody else.
 
-use super::photo;
 use super::user::ByAccount;
 use super::user::fields::{self, FieldLine};
+use super::{me_edit, photo};
 use crate::model::as_of::AsOf;
 use crate::model::person::{self, Membership, Person};
 use crate::model::{profile_field, resource};
+use crate::pipeline::photos;
 use crate::pipeline::provenance::Origins;
 use crate::web::elements::Badge;
 use crate::web::error::WebError;
@@ -16,6 +17,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use diesel::pg::PgConnection;
+use serde_json::Value;
 
 #[derive(Template)]
 #[template(path = "pages/me.html")]
@@ -29,6 +31,7 @@ struct Profile {
     name: String,
     initials: String,
     photo: Option<&'static str>,
+    is_editable: bool,
     badges: Vec<Badge>,
     sub: Vec<String>,
     fields: Vec<FieldLine>,
@@ -63,17 +66,24 @@ pub async fn photo(
 fn profile(conn: &mut PgConnection, mut person: Person, layout: &Layout) -> Result<Profile, WebError> {
     let resources = resource::of_person(conn, &AsOf::Now, person.id)?;
     let declared = profile_field::list(conn)?;
+    let is_editable = me_edit::is_possible(&declared, &person);
     profile_field::conceal(&declared, [&mut person.fields, &mut person.local]);
     let mut origins = Origins::load(conn)?;
     origins.learn_connectors(conn, fields::connectors(&person, &resources, &origins))?;
     let runs = person.field_names().filter_map(|name| person.source(name)).map(|source| source.run);
     origins.learn_runs(conn, runs.chain(resources.iter().map(|one| one.run_id)))?;
     let said = origins.said(conn, &resources)?;
+    // It is shown as a picture.
+    let photo = photo::is_shown(conn, &person)?.then_some(links::MY_PHOTO);
+    for values in [&mut person.fields, &mut person.local].into_iter().filter_map(Value::as_object_mut) {
+        values.remove(photos::FIELD);
+    }
     let by_account = ByAccount::load(conn, &AsOf::Now, person.id, false, layout.now)?;
     let name = person.name();
     Ok(Profile {
         initials: standing::initials(&name),
-        photo: photo::is_shown(conn, &person)?.then_some(links::MY_PHOTO),
+        photo,
+        is_editable,
         badges: standing::badges_of(&person, layout.now),
         sub: ["title", "department"].iter().filter_map(|name| person.field(name)).map(str::to_owned).collect(),
         fields: fields::lines(&person, &declared, said, &origins, &by_account),

@@ -16,6 +16,9 @@ use askama::Template;
 use serde::Deserialize;
 use serde_json::json;
 
+/// Sessions shown: nobody has more who needs to see them one by one.
+const MOST: i64 = 100;
+
 #[derive(Template)]
 #[template(path = "pages/my_account.html")]
 struct MyAccountPage {
@@ -42,7 +45,7 @@ pub async fn show(context: Data<WebContext>, visitor: Visitor) -> Result<HttpRes
     context
         .page(visitor, move |conn, layout| {
             let factor = second_factor::of(conn, account.id)?.and_then(|factor| factor.confirmed_at);
-            let standing = session::standing(conn, Some(account.id), layout.now)?;
+            let standing = session::standing(conn, Some(account.id), None, MOST, layout.now)?;
             let left = second_factor::codes_left(conn, account.id)?;
             Ok(MyAccountPage {
                 own_role: account.role.as_str(),

@@ -1,13 +1,17 @@
-//! The own second factor: set up with a device that makes codes, renewed, taken away.
+//! The own second factor: set up with a device that makes codes, renewed, taken away; none of it without the password once
+//! more.
 
 use crate::document;
 use crate::model::account::Account;
 use crate::model::session::{self, Flash};
 use crate::model::{audit, second_factor};
 use crate::secret::sealing::Sealing;
+use crate::web::directory_sign_in::Turns;
 use crate::web::entrance;
 use crate::web::error::WebError;
+use crate::web::once_more::{self, FRESH_MINUTES, Typed, Way};
 use crate::web::page::{Layout, Section};
+use crate::web::password::Hashing;
 use crate::web::throttle::{Throttle, Who};
 use crate::web::visitor::{Lead, Visitor};
 use crate::web::{WebContext, device, links, one_time_code, second_step};
@@ -28,6 +32,8 @@ struct SecondFactorPage {
     layout: Layout,
     state: State,
     is_needed: bool,
+    /// How whoever sits there proves once more who it is.
+    way: Way,
     /// Recovery codes, just made.
     codes: Vec<String>,
 }
@@ -44,6 +50,11 @@ pub struct FactorForm {
     act: String,
     #[serde(default)]
     code: String,
+    /// In the directory.
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    password: String,
 }
 
 /// The page.
@@ -56,18 +67,28 @@ pub async fn show(
     context.page(visitor, move |conn, layout| page(conn, &sealing, layout, &account, Vec::new())).await
 }
 
-/// Prepares, sets up, renews the recovery codes, or takes away. Whatever changes one that is set up takes a code of it.
+/// Prepares, sets up, renews the recovery codes, or takes away. All but the first takes the password, and whatever changes
+/// one that is set up a code of it.
 pub async fn change(
     context: Data<WebContext>,
     sealing: Data<Sealing>,
-    throttle: Data<Throttle>,
+    (throttle, hashing, turns): (Data<Throttle>, Data<Hashing>, Data<Turns>),
     visitor: Visitor,
     request: HttpRequest,
     form: Form<FactorForm>,
 ) -> Result<HttpResponse, WebError> {
     let account = visitor.account().clone();
-    let who = throttle.who(&account.name, request.peer_addr().map(|address| address.ip()));
+    let who = || throttle.who(&account.name, request.peer_addr().map(|address| address.ip()));
     let address = device::address(&request);
+    let form = form.into_inner();
+    if form.act != "begin" {
+        let typed = Typed { name: form.name.clone(), password: form.password.clone() };
+        let means = (hashing.get_ref(), turns.get_ref());
+        if let Some(words) = once_more::check(&context, means, &visitor, who(), typed, address.clone()).await? {
+            return context.act(move |conn| visitor.lead(conn, links::SECOND_FACTOR, Flash::refused(words))).await;
+        }
+    }
+    let who = who();
     let digest = visitor.session.digest.clone();
     let shown = visitor.clone();
     let work = sealing.clone();
@@ -214,5 +235,5 @@ fn page(
     };
     let is_needed = document::settings_in_force(conn)?.sign_in.needs_second_factor(account.role);
     let layout = layout.titled(Section::MyAccount, "Second factor").under(links::MY_ACCOUNT, "My account");
-    Ok(SecondFactorPage { layout, state, is_needed, codes })
+    Ok(SecondFactorPage { layout, state, is_needed, way: Way::of(account), codes })
 }

@@ -1,15 +1,17 @@
 //! Whoever is signed in, and the way to end that.
 
 use crate::model::audit;
-use crate::model::session::{self, Flash};
+use crate::model::session::{self, Flash, Standing};
 use crate::web::error::WebError;
 use crate::web::page::{Layout, Section};
+use crate::web::paging::{Cursor, PAGE, Page};
 use crate::web::session_list::{self, SessionLine};
 use crate::web::visitor::Visitor;
 use crate::web::{WebContext, links, words};
 use actix_web::HttpResponse;
-use actix_web::web::{Data, Form};
+use actix_web::web::{Data, Form, Query};
 use askama::Template;
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -19,6 +21,21 @@ struct SessionsPage {
     layout: Layout,
     count: String,
     sessions: Vec<SessionLine>,
+    next: Option<String>,
+}
+
+/// After which session the page begins.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub struct SessionsQuery {
+    after: String,
+}
+
+impl SessionsQuery {
+    fn place(&self) -> Option<(DateTime<Utc>, i64)> {
+        let cursor = Cursor::decode(&self.after)?;
+        Some((cursor.key.parse().ok()?, cursor.id))
+    }
 }
 
 /// Which session ends.
@@ -28,14 +45,21 @@ pub struct EndForm {
 }
 
 /// The list.
-pub async fn list(context: Data<WebContext>, visitor: Visitor) -> Result<HttpResponse, WebError> {
+pub async fn list(
+    context: Data<WebContext>,
+    visitor: Visitor,
+    query: Query<SessionsQuery>,
+) -> Result<HttpResponse, WebError> {
     let own = visitor.session.digest.clone();
     context
         .page(visitor, move |conn, layout| {
-            let standing = session::standing(conn, None, layout.now)?;
+            let standing = session::standing(conn, None, query.place(), PAGE as i64 + 1, layout.now)?;
+            let cursor = |one: &Standing| Cursor { key: one.last_seen_at.to_rfc3339(), id: one.id };
+            let Page { rows, next } = Page::new(standing, cursor);
             Ok(SessionsPage {
-                count: words::counted(standing.len() as u64, "session", "sessions"),
-                sessions: session_list::lines(standing, &own, layout.now),
+                count: words::amount(session::how_many(conn, layout.now)?, "session", "sessions"),
+                sessions: session_list::lines(rows, &own, layout.now),
+                next: next.map(|next| links::with_query(links::SESSIONS, &[("after", &next.encode())])),
                 layout: layout.titled(Section::Sessions, "Sessions"),
             })
         })

@@ -26,9 +26,9 @@ use serde_json::json;
 /// Said of whoever is not let in, whatever the reason: who has an account here is nobody's business.
 const REFUSED: &str = "Name and password don't match, or the account is switched off.";
 /// Said while the directory does not answer.
-const OUT_OF_REACH: &str = "The directory that knows your password can't be asked now. Try again in a moment.";
+pub const OUT_OF_REACH: &str = "The directory that knows your password can't be asked now. Try again in a moment.";
 /// Said of whoever has failed too often.
-pub(super) const SLOWED: &str = "Too many attempts. Wait a quarter of an hour, then try again.";
+pub const SLOWED: &str = "Too many attempts. Wait a quarter of an hour, then try again.";
 
 #[derive(Template)]
 #[template(path = "pages/sign_in.html")]

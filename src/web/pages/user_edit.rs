@@ -1,9 +1,9 @@
 //! A user's profile, edited by an administrator: local values and photo; what sources decide is shown with whom, and can
-//! be overridden.
+//! be overridden. The page on which people edit their own ([`super::me_edit`]) is made of the same parts.
 
 use super::decision::sentence;
 use super::user;
-use crate::model::person::{self, Person};
+use crate::model::person::{self, OverrideRecord, Person};
 use crate::model::profile_field::{self, Editor, FieldType, Permission, ProfileField, permission};
 use crate::model::session::Flash;
 use crate::pipeline::people::edits::{self, EditError};
@@ -12,14 +12,15 @@ use crate::pipeline::provenance::Origins;
 use crate::web::error::WebError;
 use crate::web::moment::Moment;
 use crate::web::page::{Layout, Section};
-use crate::web::pages::photo;
-use crate::web::profile_form::{self, Entry, Input, is_sourced};
+use crate::web::pages::photo::PhotoForm;
+use crate::web::profile_form::{self, Entry, Input, Sent, is_sourced};
 use crate::web::visitor::{Visitor, see_other};
 use crate::web::{WebContext, diff, links};
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Form, Path};
 use askama::Template;
 use chrono::Utc;
+use diesel::QueryResult;
 use diesel::pg::PgConnection;
 
 #[derive(Template)]
@@ -30,19 +31,42 @@ struct UserEditPage {
     action: String,
     entries: Vec<Entry>,
     owned: Vec<OwnedLine>,
-    photo: Option<String>,
-    photo_action: String,
-    photo_remove: Option<String>,
+    photo: PhotoForm,
 }
 
-/// A field that sources decide.
-struct OwnedLine {
-    title: String,
-    value: String,
+/// A field that its reader does not edit.
+pub(super) struct OwnedLine {
+    /// What pages call it.
+    pub title: String,
+    /// Its value.
+    pub value: String,
     /// Who decides it, in words.
-    by: String,
-    over: String,
-    is_overridden: bool,
+    pub by: String,
+    /// Where an administrator overrides it.
+    pub over: String,
+    /// Whether somebody has.
+    pub is_overridden: bool,
+}
+
+/// A profile while it is edited, by whom, with its form as it is filled in.
+pub(super) struct Editing {
+    /// Whose it is.
+    pub person: Person,
+    /// All fields.
+    pub declared: Vec<ProfileField>,
+    /// The form.
+    pub entries: Vec<Entry>,
+    /// Who edits.
+    pub editor: Editor,
+}
+
+impl Editing {
+    /// As it is stored.
+    pub(super) fn begin(conn: &mut PgConnection, person: Person, editor: Editor) -> QueryResult<Self> {
+        let declared = profile_field::list(conn)?;
+        let entries = profile_form::entries(&declared, &person, editor);
+        Ok(Self { person, declared, entries, editor })
+    }
 }
 
 /// The form.
@@ -50,9 +74,8 @@ pub async fn show(context: Data<WebContext>, visitor: Visitor, id: Path<String>)
     context
         .page(visitor, move |conn, layout| {
             let person = user::find(conn, &Moment::default(), &id)?;
-            let declared = profile_field::list(conn)?;
-            let entries = profile_form::entries(&declared, &person, Editor::Administrator);
-            page(conn, layout, &person, &declared, entries)
+            let editing = Editing::begin(conn, person, Editor::Administrator)?;
+            page(conn, layout, editing)
         })
         .await
 }
@@ -64,38 +87,53 @@ pub async fn save(
     id: Path<String>,
     form: Form<Vec<(String, String)>>,
 ) -> Result<HttpResponse, WebError> {
-    let (form, saver) = (form.into_inner(), visitor.clone());
+    let saver = visitor.clone();
     let saved = context
         .db(move |conn| {
             let person = user::find(conn, &Moment::default(), &id)?;
-            let declared = profile_field::list(conn)?;
-            let values = match profile_form::read(&declared, &person, Editor::Administrator, &form) {
-                Ok(values) => values,
-                Err(again) => return Ok(Saved::Again(Box::new((person, declared, again)))),
-            };
-            let by = &saver.account().name;
-            let saved = edits::set_local(conn, person.id, &values, Editor::Administrator, by, Utc::now());
-            let flash = edited(saved.map(|changed| match changed.len() {
-                0 => "Nothing was different, so nothing was saved.".to_owned(),
-                1 => "One field was saved.".to_owned(),
-                several => format!("{several} fields were saved."),
-            }))?;
-            saver.lead(conn, &links::user(person.id), flash)?;
-            Ok(Saved::Led(links::user(person.id)))
+            let back = links::user(person.id);
+            let editing = Editing::begin(conn, person, Editor::Administrator)?;
+            keep(conn, &saver, editing, back, &form)
         })
         .await?;
     match saved {
         Saved::Led(to) => Ok(see_other(&to)),
-        Saved::Again(again) => {
-            let (person, declared, entries) = *again;
-            context.page(visitor, move |conn, layout| page(conn, layout, &person, &declared, entries)).await
-        }
+        Saved::Again(editing) => context.page(visitor, move |conn, layout| page(conn, layout, *editing)).await,
     }
 }
 
-enum Saved {
+/// What became of a form.
+pub(super) enum Saved {
+    /// It was saved, or refused as a whole: the next page says so.
     Led(String),
-    Again(Box<(Person, Vec<ProfileField>, Vec<Entry>)>),
+    /// Something in it is wrong, and is said beside it.
+    Again(Box<Editing>),
+}
+
+/// Saves what was typed, all of it or nothing, and leads `back`.
+pub(super) fn keep(
+    conn: &mut PgConnection,
+    saver: &Visitor,
+    mut editing: Editing,
+    back: String,
+    sent: &Sent,
+) -> Result<Saved, WebError> {
+    let values = match profile_form::read(&editing.declared, &editing.person, editing.editor, sent) {
+        Ok(values) => values,
+        Err(again) => {
+            editing.entries = again;
+            return Ok(Saved::Again(Box::new(editing)));
+        }
+    };
+    let by = &saver.account().name;
+    let saved = edits::set_local(conn, editing.person.id, &values, editing.editor, by, Utc::now());
+    let flash = edited(saved.map(|changed| match changed.len() {
+        0 => "Nothing was different, so nothing was saved.".to_owned(),
+        1 => "One field was saved.".to_owned(),
+        several => format!("{several} fields were saved."),
+    }))?;
+    saver.lead(conn, &back, flash)?;
+    Ok(Saved::Led(back))
 }
 
 /// What became of an edit, to be shown.
@@ -109,45 +147,55 @@ pub(super) fn edited(done: Result<String, EditError>) -> Result<Flash, WebError>
     }
 }
 
-fn page(
+/// What the editor sees and does not edit, with who decides it; `overrides` are those that stand.
+pub(super) fn owned(
     conn: &mut PgConnection,
-    layout: Layout,
-    person: &Person,
-    declared: &[ProfileField],
-    entries: Vec<Entry>,
-) -> Result<UserEditPage, WebError> {
-    let overrides = person::overrides(conn, &Moment::default().at, person.id)?;
+    editing: &Editing,
+    overrides: &[OverrideRecord],
+) -> QueryResult<Vec<OwnedLine>> {
+    let Editing { person, declared, editor, .. } = editing;
     let origins = Origins::load(conn)?;
-    let owned = declared.iter().filter(|field| field.field_type() != FieldType::Binary).filter_map(|field| {
-        let may = permission(field, Editor::Administrator, is_sourced(person, &field.name));
+    let lines = declared.iter().filter(|field| field.field_type() != FieldType::Binary).filter_map(|field| {
+        let may = permission(field, *editor, is_sourced(person, &field.name));
+        let value = person.value(&field.name).map(diff::text);
+        let is_shown = match editor {
+            Editor::Administrator => may == Permission::Override,
+            Editor::Person => may == Permission::Read && value.is_some(),
+        };
         let over = overrides.iter().find(|one| one.field == field.name);
         let source = person.source(&field.name).and_then(|source| origins.connector_title(source.connector));
         let by = match (over, source) {
+            (Some(_), _) if *editor == Editor::Person => "set by an administrator".to_owned(),
             (Some(over), _) => format!("overridden by {}", over.made_by),
             (None, Some(connector)) => format!("{connector} decides it"),
+            (None, None) if value.is_some() => "set by an administrator".to_owned(),
             (None, None) => "no source says anything".to_owned(),
         };
-        (may == Permission::Override).then(|| OwnedLine {
+        is_shown.then(|| OwnedLine {
             title: field.title.clone(),
-            value: person.value(&field.name).map(diff::text).unwrap_or_default(),
+            value: value.unwrap_or_default(),
             by,
             over: links::user_override(person.id, &field.name),
             is_overridden: over.is_some(),
         })
     });
+    Ok(lines.collect())
+}
+
+fn page(conn: &mut PgConnection, layout: Layout, editing: Editing) -> Result<UserEditPage, WebError> {
+    let Editing { person, .. } = &editing;
+    let overrides = person::overrides(conn, &Moment::default().at, person.id)?;
     let name = person.name();
     let is_own = person.local.get(photos::FIELD).is_some() || overrides.iter().any(|one| one.field == photos::FIELD);
     Ok(UserEditPage {
-        owned: owned.collect(),
-        photo: photo::is_shown(conn, person)?.then(|| links::photo(person.id)),
-        photo_action: links::photo(person.id),
-        photo_remove: is_own.then(|| format!("{}/remove", links::photo(person.id))),
+        owned: owned(conn, &editing, &overrides)?,
+        photo: PhotoForm::new(conn, person, links::photo(person.id), is_own)?,
         back: links::user(person.id),
         action: links::of_user(person.id, "edit"),
-        entries,
         layout: layout
             .titled(Section::Users, format!("Edit {name}"))
             .under(links::USERS, "Users")
             .under(links::user(person.id), name),
+        entries: editing.entries,
     })
 }

@@ -110,3 +110,48 @@ fn a_user_is_blocked_and_unblocked_by_hand_with_a_reason() {
     blocked(false);
     town.muster.run(&["user", "block", "nobody@example.org", "--reason", "x"]).exited(4);
 }
+
+#[test]
+fn who_was_anonymized_is_found_by_a_name_and_comes_back_as_a_new_user_once_that_is_lifted() {
+    let town = Town::synchronized();
+    let muster = &town.muster;
+    muster.run(&["user", "anonymized"]).succeeded().says("nobody who was anonymized");
+    let (ada, grace) = (town.user("alovelace"), town.user("ghopper"));
+    for id in [ada, grace] {
+        muster.run(&["user", "anonymize", &id.to_string(), "--yes"]).succeeded();
+    }
+    let list = |name: &[&str]| {
+        let all = muster.run(&[&["user", "anonymized", "--json"][..], name].concat()).succeeded().json();
+        all.into_iter().map(|one| (one["id"].clone(), one["user"].clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(list(&[]), [(json!(2), json!(grace)), (json!(1), json!(ada))]);
+    for name in ["ADA@example.org", "1001", "ada.l", " alovelace"] {
+        let expected = if name.trim() == "alovelace" { vec![] } else { vec![(json!(1), json!(ada))] };
+        assert_eq!(list(&[name]), expected, "{name}");
+    }
+    muster.run(&["user", "anonymized", "nobody@example.org"]).succeeded().says("nobody who was anonymized");
+
+    let lift = |number: &str, more: &[&str]| {
+        muster.run(&[&["user", "lift", number, "--reason", "hired again"][..], more].concat())
+    };
+    lift("1", &[]).exited(2).says("Say --yes");
+    lift("3", &["--yes"]).exited(4).says("muster user anonymized");
+    muster.run(&["user", "lift", "1", "--reason", " ", "--yes"]).exited(2).says("say why");
+    assert_eq!(lift("1", &["--yes", "--json"]).succeeded().json()[0]["outcome"], "lifted");
+    lift("1", &["--yes"]).exited(5).says("lifted already");
+    muster.run(&["user", "anonymized"]).succeeded().shows("(command line): hired again").shows("passed over");
+    let line = muster::model::audit::newest(&mut muster.database.connect(), None, 1).unwrap().remove(0);
+    assert_eq!((&*line.action, line.subject), ("lift-suppression", format!("user {ada}")));
+    assert_eq!(line.detail, json!({ "anonymization": 1, "reason": "hired again" }));
+
+    let report = muster.run(&["run", "hr", "--wait", "--json"]).exited(3).json().remove(0);
+    muster.run(&["resume", &report["id"].to_string(), "--wait"]).succeeded();
+    let back = town.user("alovelace");
+    assert!(back > ada, "somebody new");
+    muster.run(&["run", "directory", "--wait"]);
+    let ada = muster.run(&["user", "show", "alovelace", "--json"]).succeeded().json().remove(0);
+    assert_eq!(ada["fields"]["phone"], "+44 20", "the directory finds her, too");
+    let groups: Vec<&str> = ada["groups"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    assert_eq!(groups, ["Engineering", "Staff"], "and so does the group, although it did not change");
+    muster.run(&["user", "show", "ghopper"]).exited(4);
+}

@@ -9,9 +9,9 @@ use diesel::prelude::*;
 use muster::model::account::{self as accounts, Origin, Role};
 use muster::model::audit;
 
-const ADA: &str = "of ada alone";
+pub(super) const ADA: &str = "of ada alone";
 
-fn entries() -> String {
+pub(super) fn entries() -> String {
     let person = |uid: &str, name: &str, mail: &str, password: &str| {
         format!(
             "dn: uid={uid},ou=people,{SUFFIX}\nobjectClass: inetOrgPerson\nuid: {uid}\nsn: {name}\ncn: {name}\n\
@@ -34,7 +34,7 @@ fn entries() -> String {
 }
 
 /// The directory of the examples, synchronized, and trusted with passwords.
-fn synchronized(directory: &Directory, filter: &str) -> Program {
+pub(super) fn synchronized(directory: &Directory, filter: &str) -> Program {
     let muster = Program::new().with_environment("DIRECTORY_PASSWORD", ADMIN_PASSWORD);
     let document = std::fs::read_to_string(examples().join("directory.toml")).unwrap();
     let document = document.replace("ldap://127.0.0.1:3389", &directory.url());

@@ -79,6 +79,7 @@ async fn every_page_is_in_order() {
         ("matches-none", "/matches"),
         ("matches-undecided", "/matches?decided=yes"),
         ("moves-none", "/runs/1/moves"),
+        ("anonymized-none", "/anonymized"),
         ("groups", "/groups"),
         ("profile-fields", "/profile-fields"),
         ("profile-field", "/profile-fields/department"),

@@ -4,6 +4,7 @@ use crate::support::browser::{Browser, Look};
 use crate::support::guest::{Guest, account};
 use crate::support::openid_provider::{OpenIdProvider, SECRET};
 use crate::support::program::Program;
+use crate::support::reader::Reader;
 use crate::support::site::{PASSWORD, Site};
 use crate::support::town::Town;
 use muster::model::account::{self as accounts, Role};
@@ -11,7 +12,7 @@ use muster::model::audit;
 use serde_json::{Value, json};
 use url::Url;
 
-fn people() -> Value {
+pub(super) fn people() -> Value {
     json!({
         "ada-1815": { "preferred_username": "ada", "groups": ["staff", "muster-admins"], "employee": "1001" },
         "bob": { "preferred_username": "bob", "groups": ["nothing"] },
@@ -163,27 +164,33 @@ fn nobody_becomes_somebody_here_by_being_called_like_them() {
     assert!(changed.unwrap_err().to_string().contains("follows its groups"));
 }
 
-#[test]
-fn a_person_is_known_by_a_claim_and_a_blocked_one_stays_out() {
-    let town = Town::synchronized();
-    let town = Town { muster: town.muster.with_environment("PROVIDER_SECRET", SECRET) };
-    let server = site_of(&town);
-    let provider = OpenIdProvider::start(&server.0, &people(), true);
+/// The provider says whose number somebody has; then they come, and see their own profile.
+pub(super) fn arrive_in(town: &Town, server: &Reader, provider: &OpenIdProvider, login: &str) -> Guest {
     let settings = format!(
         "[sign_in.provider]\nissuer = \"{}\"\nclient_id = \"muster\"\nclient_secret = {{ env = \"PROVIDER_SECRET\" }}\n\
          scopes = [\"all\"]\nperson_claim = \"employee\"\nperson_field = \"employee_id\"\n",
         provider.issuer()
     );
     town.muster.run_with_stdin(&["apply", "-"], &settings).succeeded();
-    let guest = Guest::at(&server.0);
+    let guest = Guest::at(server.address());
     let there = guest.get("/sign-in/provider").is(303).to;
-    let back = provider.sign_in(&guest, &there, "grace-1906");
+    let back = provider.sign_in(&guest, &there, login);
     guest.get(&back).is(200).leads_to("/me");
+    guest
+}
+
+#[test]
+fn a_person_is_known_by_a_claim_and_a_blocked_one_stays_out() {
+    let town = Town::synchronized();
+    let town = Town { muster: town.muster.with_environment("PROVIDER_SECRET", SECRET) };
+    let server = Reader::serve(&town.muster);
+    let provider = OpenIdProvider::start(server.address(), &people(), true);
+    let guest = arrive_in(&town, &server, &provider, "grace-1906");
     guest.get("/me").is(200).says("Grace Hopper");
     guest.get("/users").is(403);
     town.a_day_later();
     guest.get("/me").is(303);
-    let again = Guest::at(&server.0);
+    let again = Guest::at(server.address());
     let there = again.get("/sign-in/provider").is(303).to;
     let back = provider.sign_in(&again, &there, "grace-1906");
     again.get(&back).is(403).says("you may not sign in here");
@@ -256,23 +263,4 @@ async fn a_browser_comes_back_from_another_site_and_is_signed_in() {
     browser.shows("No users").await;
     assert_eq!(browser.address().await, "/users");
     browser.close().await;
-}
-
-/// A server of the town's own, and the port that it answers on.
-fn site_of(town: &Town) -> (String, Running) {
-    let address = format!("127.0.0.1:{}", crate::support::browser::free_port());
-    let mut server = town.muster.command(&["serve", "--role", "web"]).env("MUSTER_LISTEN", &address).spawn().unwrap();
-    let mut said = std::io::BufRead::lines(std::io::BufReader::new(server.stderr.take().unwrap()));
-    said.find(|line| line.as_ref().is_ok_and(|line| line.contains("answers at"))).unwrap().unwrap();
-    std::thread::spawn(move || said.for_each(drop));
-    (format!("http://{address}"), Running(server))
-}
-
-struct Running(std::process::Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }

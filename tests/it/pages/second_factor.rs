@@ -1,6 +1,8 @@
 //! The second factor: set up, asked for, used once, lost, required.
 
+use super::directory_sign_in;
 use crate::support::browser::Look;
+use crate::support::directory::Directory;
 use crate::support::guest::{Guest, Page, account};
 use crate::support::program::Program;
 use crate::support::reader::Reader;
@@ -41,7 +43,10 @@ impl App {
 fn enrol(guest: &Guest) -> (App, Vec<String>) {
     guest.post(PAGE, &[("act", "begin")]).is(303).leads_to(PAGE);
     let app = App::of(&guest.get(PAGE).is(200));
-    let done = guest.post(PAGE, &[("act", "confirm"), ("code", &app.code(-1))]).is(200).says("It is on");
+    let done = guest
+        .post(PAGE, &[("act", "confirm"), ("password", PASSWORD), ("code", &app.code(-1))])
+        .is(200)
+        .says("It is on");
     let codes: Vec<String> = done.between("id=\"codes\">", "</pre>").lines().map(str::to_owned).collect();
     assert_eq!(codes.len(), 10);
     (app, codes)
@@ -58,7 +63,7 @@ fn a_code_is_asked_for_taken_once_and_never_replayed() {
     let prepared = ada.get(PAGE).is(200).says("otpauth://totp/Muster:ada?");
     let picture = ada.get("/my-account/second-factor/code.svg").is(200).says("<path");
     assert_eq!(picture.kind, "image/svg+xml");
-    ada.post(PAGE, &[("act", "confirm"), ("code", "000000")]).is(303);
+    ada.post(PAGE, &[("act", "confirm"), ("password", PASSWORD), ("code", "000000")]).is(303);
     ada.get(PAGE).says("not the one that the device shows");
     let (app, _) = enrol(&ada);
     ada.get("/my-account/second-factor/code.svg").is(404);
@@ -110,8 +115,77 @@ fn wrong_codes_slow_down_like_wrong_passwords_and_the_right_password_does_not_he
     guesser.post("/sign-in/code", &[("code", &codes[0])]).is(429);
     guesser.sign_in("ada", PASSWORD).is(429);
     // Nor by the form that takes it away.
-    ada.post(PAGE, &[("act", "remove"), ("code", &app.code(0))]).is(303);
+    ada.post(PAGE, &[("act", "remove"), ("password", PASSWORD), ("code", &app.code(0))]).is(303);
     ada.get(PAGE).says("Too many attempts");
+}
+
+#[test]
+fn nothing_is_set_up_renewed_or_taken_away_without_the_password_once_more() {
+    let muster = Program::new();
+    let server = Reader::serve(&muster);
+    account(&muster, "ada", Role::Viewer);
+    let ada = Guest::at(server.address());
+    ada.sign_in("ada", PASSWORD).is(303);
+    ada.post(PAGE, &[("act", "begin")]).is(303);
+    let app = App::of(&ada.get(PAGE).is(200).says("Your password, once more"));
+    let confirmed = || {
+        let confirmed = second_factors::table.filter(second_factors::confirmed_at.is_not_null()).count();
+        confirmed.get_result::<i64>(&mut muster.database.connect()).unwrap()
+    };
+    for wrong in [&[][..], &[("password", "")], &[("password", "four quiet green lamp")]] {
+        let code = app.code(-1);
+        let form = [&[("act", "confirm"), ("code", code.as_str())][..], wrong].concat();
+        ada.post(PAGE, &form).is(303).leads_to(PAGE);
+        ada.get(PAGE).says("That is not your password; nothing was changed");
+    }
+    assert_eq!(confirmed(), 0);
+    ada.post(PAGE, &[("act", "confirm"), ("password", PASSWORD), ("code", &app.code(-1))]).is(200).says("It is on");
+    assert_eq!(confirmed(), 1);
+    for act in ["renew", "remove"] {
+        ada.post(PAGE, &[("act", act), ("password", "guessed"), ("code", &app.code(0))]).is(303).leads_to(PAGE);
+        ada.get(PAGE).says("That is not your password").says("Recovery codes left: 10");
+    }
+    assert_eq!(confirmed(), 1);
+    let log = audit::newest(&mut muster.database.connect(), None, 50).unwrap();
+    let refused = log.iter().filter(|line| line.action == "sign-in-refused" && line.subject == "account ada");
+    assert_eq!(refused.count(), 5, "each failure is in the log, and slows down like one of a sign-in");
+    for _ in 0..3 {
+        ada.post(PAGE, &[("act", "remove"), ("password", "guessed"), ("code", &app.code(0))]).is(303);
+    }
+    ada.post(PAGE, &[("act", "remove"), ("password", PASSWORD), ("code", &app.code(0))]).is(303);
+    ada.get(PAGE).says("Too many attempts");
+    assert_eq!(confirmed(), 1);
+}
+
+#[test]
+fn who_comes_from_elsewhere_proves_it_there() {
+    let directory = Directory::builder().entries(&directory_sign_in::entries()).start();
+    let muster = directory_sign_in::synchronized(&directory, "(uid={name})");
+    let server = Reader::serve(&muster);
+    let ada = Guest::at(server.address());
+    ada.sign_in("ada", directory_sign_in::ADA).is(303);
+    ada.post(PAGE, &[("act", "begin")]).is(303);
+    let app = App::of(&ada.get(PAGE).is(200).says("Your name in the directory"));
+    // Another one's password proves who that is.
+    for (name, password) in [("ada", "not it"), ("grace", "of grace alone"), ("", directory_sign_in::ADA)] {
+        let form = [("act", "confirm"), ("name", name), ("password", password), ("code", &app.code(-1))];
+        ada.post(PAGE, &form).is(303).leads_to(PAGE);
+        ada.get(PAGE).says("That is not your password");
+    }
+    let right = [("act", "confirm"), ("name", "ada"), ("password", directory_sign_in::ADA), ("code", &app.code(-1))];
+    ada.post(PAGE, &right).is(200).says("It is on");
+
+    // Of a provider's accounts the sign-in there must be fresh.
+    let origin = "update accounts set origin = 'provider' where name = 'ada'";
+    diesel::sql_query(origin).execute(&mut muster.database.connect()).unwrap();
+    ada.get(PAGE).says("in the last 10 minutes");
+    let aged = "update sessions set created_at = created_at - interval '11 minutes'";
+    diesel::sql_query(aged).execute(&mut muster.database.connect()).unwrap();
+    ada.post(PAGE, &[("act", "remove"), ("code", &app.code(0))]).is(303).leads_to(PAGE);
+    ada.get(PAGE).says("more than 10 minutes ago");
+    let fresh = "update sessions set created_at = now()";
+    diesel::sql_query(fresh).execute(&mut muster.database.connect()).unwrap();
+    ada.post(PAGE, &[("act", "remove"), ("code", &app.code(0))]).is(303).leads_to("/my-account");
 }
 
 #[test]
@@ -132,12 +206,17 @@ fn recovery_codes_help_once_each_and_an_administrator_takes_the_factor_away() {
     again.post("/sign-in/code", &[("code", &codes[3])]).is(401);
 
     // New ones take the place of the old; that takes a code, as taking it away does.
-    ada.post(PAGE, &[("act", "renew"), ("code", "123456")]).is(303);
-    let renewed = ada.post(PAGE, &[("act", "renew"), ("code", &app.code(0))]).is(200).between("id=\"codes\">", "\n");
+    ada.post(PAGE, &[("act", "renew"), ("password", PASSWORD), ("code", "123456")]).is(303);
+    let renewed = ada
+        .post(PAGE, &[("act", "renew"), ("password", PASSWORD), ("code", &app.code(0))])
+        .is(200)
+        .between("id=\"codes\">", "\n");
     again.post("/sign-in/code", &[("code", &codes[4])]).is(401);
     again.post("/sign-in/code", &[("code", &renewed)]).is(303);
-    ada.post(PAGE, &[("act", "remove"), ("code", &codes[5])]).is(303).leads_to(PAGE);
-    ada.post(PAGE, &[("act", "remove"), ("code", &app.code(1))]).is(303).leads_to("/my-account");
+    ada.post(PAGE, &[("act", "remove"), ("password", PASSWORD), ("code", &codes[5])]).is(303).leads_to(PAGE);
+    ada.post(PAGE, &[("act", "remove"), ("password", PASSWORD), ("code", &app.code(1))])
+        .is(303)
+        .leads_to("/my-account");
     let (_, _) = enrol(&ada);
 
     let admin = Guest::at(server.address());
@@ -171,7 +250,7 @@ fn a_role_that_needs_a_second_factor_does_nothing_before_it_is_set_up() {
     olga.get(PAGE).says("Your role needs a second factor");
     let (app, _) = enrol(&olga);
     olga.get("/connectors").is(200);
-    olga.post(PAGE, &[("act", "remove"), ("code", &app.code(0))]).is(303);
+    olga.post(PAGE, &[("act", "remove"), ("password", PASSWORD), ("code", &app.code(0))]).is(303);
     olga.get(PAGE).says("Your role needs a second factor. An administrator");
     muster.run_with_stdin(&["apply", "-"], "[sign_in]\nsecond_factor = [\"king\"]\n").exited(1).says("is no role");
 }
@@ -211,6 +290,7 @@ async fn its_pages_are_in_order() {
         browser.look(width, look).await;
         browser.is_in_order("second-factor-begun", width, look).await;
     }
+    browser.fill("password", PASSWORD).await;
     browser.fill("code", &app.code(-1)).await;
     browser.click("Turn it on").await;
     browser.shows("Your recovery codes").await;

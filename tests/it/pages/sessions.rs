@@ -126,3 +126,39 @@ fn what_is_typed_as_an_unknown_name_is_not_written_down() {
     let locks: Vec<_> = log.iter().filter(|line| line.action == "lock").map(|line| line.subject.as_str()).collect();
     assert_eq!(locks, ["account ada"]);
 }
+
+#[test]
+fn all_sessions_are_found_page_by_page_each_once() {
+    let muster = Program::new();
+    let id = account(&muster, "ada", Role::Viewer);
+    account(&muster, "chief", Role::Administrator);
+    // Some were used at the very same moment.
+    diesel::sql_query(format!(
+        "insert into sessions (digest, account_id, csrf, agent, last_seen_at, expires_at)
+         select sha256(n::text::bytea), {}, 'x', 'program ' || n, now() - (n / 7) * interval '1 second', now() + interval '1 hour'
+           from generate_series(1, 560) n",
+        id.0
+    ))
+    .execute(&mut muster.database.connect())
+    .unwrap();
+    let server = Reader::serve(&muster);
+    let chief = Guest::at(server.address());
+    chief.sign_in("chief", PASSWORD).is(303);
+    let mut path = "/sessions".to_owned();
+    let mut found = Vec::new();
+    let mut pages = 0;
+    loop {
+        let page = chief.get(&path).is(200).says("562 sessions");
+        let named = page.body.split("program ").skip(1).map(|rest| rest.split('<').next().unwrap().to_owned());
+        // Each stands on its line, and on its button for those who do not see.
+        found.extend(named.filter(|name| name.chars().all(|c| c.is_ascii_digit())));
+        pages += 1;
+        match page.body.contains("Next page") {
+            true => path = page.between("aria-label=\"Pages\"><a class=\"button\" href=\"", "\""),
+            false => break,
+        }
+    }
+    let each: std::collections::BTreeSet<&String> = found.iter().collect();
+    assert_eq!((pages, each.len()), (12, 560));
+    assert_eq!(found.len(), 2 * 560, "each once, with its button");
+}

@@ -2,6 +2,7 @@
 
 use super::stored::{count, execute, lines, rows};
 use crate::support::guild::Guild;
+use crate::support::town::Town;
 use chrono::Utc;
 use muster::model::as_of::AsOf;
 use muster::model::decision::Decider;
@@ -197,4 +198,60 @@ fn what_lay_beneath_an_override_of_who_is_merged_comes_along_and_the_override_en
     assert_eq!(value(&guild, ada, "title"), "Treasurer");
     assert_eq!(count(&guild.muster, "select count(*) from overrides where ended_at is null"), 0);
     assert_eq!(count(&guild.muster, "select count(*) from overrides where ended_by = 'tester'"), 1);
+}
+
+#[test]
+fn deliveries_are_told_who_left_and_joined_which_group_by_what_was_changed_by_hand() {
+    let town = Town::synchronized();
+    let (ada, grace) = (town.user("alovelace"), town.user("ghopper"));
+    let connection = &mut town.muster.database.connect();
+    let record = count(&town.muster, "select id from resources where key = 'ada.l'");
+    let mut seen = 0;
+    let mut told = || {
+        let question = format!(
+            "select concat_ws(' ', o.kind, o.operation, o.person_id, g.name)
+               from outbox o left join groups g on g.id = o.group_id where o.id > {seen} and o.kind <> 'scope'"
+        );
+        let lines = lines(&town.muster, &question);
+        seen = count(&town.muster, "select max(id) from outbox");
+        lines
+    };
+    told();
+    let own = by_hand::separate(connection, ada, record, None, &BY).unwrap();
+    assert_eq!(
+        told(),
+        [
+            format!("membership delete {ada} Engineering"),
+            format!("membership insert {own} Engineering"),
+            format!("person insert {own}"),
+            format!("person update {ada}"),
+        ]
+    );
+
+    execute(
+        &town.muster,
+        &format!(
+            "insert into groups (name) values ('Chess');
+             insert into local_memberships (group_id, person_id, added_by) select id, {own}, 'x' from groups
+              where name = 'Chess';
+             update persons set local = '{{\"summary\": \"plays\"}}' where id = {own}"
+        ),
+    );
+    by_hand::merge(connection, own, grace, &BY).unwrap();
+    let told = told();
+    for line in [
+        format!("membership delete {own} Chess"),
+        format!("membership delete {own} Engineering"),
+        format!("membership insert {grace} Chess"),
+        format!("membership insert {grace} Engineering"),
+        format!("person delete {own}"),
+        format!("person update {grace}"),
+    ] {
+        assert!(told.contains(&line), "{line:?} is not in {told:#?}");
+    }
+    assert_eq!(
+        told.iter().filter(|line| line.starts_with("membership")).count(),
+        4,
+        "what stays is not told: {told:#?}"
+    );
 }

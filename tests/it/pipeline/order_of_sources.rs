@@ -88,7 +88,7 @@ fn the_losers_of_a_field_are_shown_beside_the_winner() {
         "Stood in people.csv line 2",
         "Column phone",
         "2. In scope The entity type has no filter",
-        "3. Matched by A record of this connector made the user",
+        "3. Matched by run 1 A record of this connector made the user",
         "mail = mail ada@x",
         "4. Authority The first that has a value wins, in the order in which the connectors were created.",
         "1. Staff 10 (people.csv line 2) 2. Register 99 (people.csv line 2)",
@@ -99,6 +99,40 @@ fn the_losers_of_a_field_are_shown_beside_the_winner() {
     let received = reader.page(&format!("/users/{person}/received"));
     assert!(received.contains("number 1 name Ada mail ada@x phone 10"), "{received}");
     assert!(received.contains("number R1 name Countess mail ada@x phone 99"), "{received}");
+}
+
+#[test]
+fn why_names_the_rule_that_matched_then_whatever_agrees_now() {
+    let guild = Guild::new();
+    guild.apply("staff", &["1,Ada,ada@x,10", "2,Bea,bea@x,20"]);
+    let by_number_then_mail = "correlate = [{ property = \"number\", field = \"employee_id\" }, \
+                               { property = \"mail\", field = \"mail\", ignore_case = true }]";
+    guild.configure("register", by_number_then_mail);
+    guild.apply("register", &["R1,Countess,ADA@x,99", "2,Baroness,other@x,98"]);
+    let (ada, bea) = (guild.person("staff", "1").unwrap(), guild.person("staff", "2").unwrap());
+    assert_eq!((guild.person("register", "R1"), guild.person("register", "2")), (Some(ada), Some(bea)));
+    // Since then she is called otherwise on both sides, the rules are others, and what agreed does no more.
+    guild.apply("staff", &["1,Ada,countess@x,10", "2,Bea,bea@x,20"]);
+    guild.configure("register", "correlate = [{ property = \"number\", field = \"employee_id\" }]");
+    guild.apply("register", &["R1,Countess,gone@x,99", "2,Baroness,other@x,98"]);
+    let reader = crate::support::reader::Reader::serve(&guild.muster);
+    let why = |person: i64| reader.page(&format!("/users/{person}/why?field=title"));
+    let page = why(ada);
+    assert!(
+        page.contains("3. Matched by run 2 The rule mail = mail found the user, who was here already: both had ada@x."),
+        "{page}"
+    );
+    assert!(!page.contains(", now"), "no rule agrees now: {page}");
+    let page = why(bea);
+    assert!(page.contains("The rule number = employee_id found the user") && page.contains("both had 2."), "{page}");
+    assert!(page.contains("number = employee_id, now 2"), "{page}");
+
+    // Given by hand, it is that; a merge is told as one.
+    let by = muster::model::decision::Decider { name: "tester", comment: None };
+    let connection = &mut guild.muster.database.connect();
+    muster::pipeline::people::by_hand::merge(connection, bea, ada, &by).unwrap();
+    let page = reader.page(&format!("/users/{ada}/why?field=title"));
+    assert!(page.contains("Matched by") && !page.contains("who was here already: both had 2"), "{page}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ pub mod feed;
 pub mod guest;
 pub mod guild;
 pub mod json_directory;
+pub mod log;
 pub mod mail;
 pub mod mariadb;
 pub mod mill;
@@ -28,6 +29,7 @@ pub mod scim;
 pub mod server;
 pub mod site;
 pub mod town;
+pub mod traces;
 pub mod web_responder;
 pub mod works;
 

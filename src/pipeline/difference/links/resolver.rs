@@ -196,11 +196,13 @@ impl<'r, 'a> Resolver<'r, 'a> {
     pub(super) fn is_suppressed(&self, scopes: &[Scope<'_>], value: &str) -> bool {
         self.association.to.iter().any(|&end| {
             let scope = &scopes[end];
-            let key = match &self.association.definition.match_property {
-                Some(_) => None,
-                None => scope.mapper.key_property().reference(value).ok().flatten(),
+            let name = self.association.definition.match_property.as_deref();
+            let property = match name {
+                Some(name) => scope.mapper.properties().iter().find(|property| property.name() == name),
+                None => Some(scope.mapper.key_property()),
             };
-            suppress::is_target(scope, key.map(|key| key_digest(&key)), value)
+            let read = property.and_then(|property| property.reference(value).ok().flatten());
+            suppress::is_target(scope, name, read.map(|read| key_digest(&read)), value)
         })
     }
 

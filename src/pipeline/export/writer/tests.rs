@@ -88,7 +88,7 @@ proptest! {
         let content = std::io::read_to_string(store.reader(&file.path).unwrap()).unwrap();
         let mut reader = csv::Reader::from_reader(content.as_bytes());
         let records: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
-        let key = crate::pipeline::mapping::key_of(person).unwrap();
+        let key = crate::pipeline::mapping::reader_of(person, None).unwrap();
         let piece = |span: Span| &content[span.offset as usize..(span.offset + span.bytes) as usize];
         for record in &records {
             let entry = people.read().unwrap().unwrap();

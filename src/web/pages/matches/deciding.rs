@@ -1,20 +1,17 @@
 //! What was decided about records in doubt, or taken back.
 
-use super::{MatchesQuery, lines};
+use super::MatchesQuery;
 use crate::model::as_of::AsOf;
 use crate::model::correlation::{self, NewDecision, Verdict};
 use crate::model::session::Flash;
 use crate::model::{doubt, person};
-use crate::pipeline::people::candidates;
+use crate::pipeline::people::matches::{self, Choice};
 use crate::web::error::WebError;
 use crate::web::visitor::Visitor;
 use crate::web::{WebContext, links, words};
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Form};
 use diesel::pg::PgConnection;
-
-/// Doubts looked at together when all that match are decided.
-const BATCH: i64 = 500;
 
 type Fields = Vec<(String, String)>;
 
@@ -139,37 +136,12 @@ fn all(conn: &mut PgConnection, form: &Fields, shown: u64, visitor: &Visitor) ->
             words::count(shown)
         )));
     }
-    let choice = given(form, "verdict");
-    let (mut decided, mut after) = (0, None::<(i32, String)>);
-    loop {
-        let from = after.as_ref().map(|(entity_type, key)| (*entity_type, key.as_str()));
-        let doubts = doubt::page(conn, &filter, from, BATCH)?;
-        let Some(last) = doubts.last() else { break };
-        after = Some((last.entity_type_id, last.key.clone()));
-        let mut only = match choice {
-            "exact" => {
-                let (_, users) = lines::definitions(conn, &doubts)?;
-                candidates::of(conn, &doubts, &users)?
-            }
-            _ => Default::default(),
-        };
-        let decisions: Vec<NewDecision> = doubts
-            .into_iter()
-            .enumerate()
-            .filter_map(|(place, doubt)| {
-                let verdict = match choice {
-                    "new" => Verdict::New,
-                    "ignore" => Verdict::Ignore,
-                    _ => match only.remove(&place)?.as_slice() {
-                        [one] => Verdict::Person(one.person),
-                        _ => return None,
-                    },
-                };
-                Some(NewDecision { entity_type: doubt.entity_type_id, key: doubt.key, verdict })
-            })
-            .collect();
-        decided += correlation::decide(conn, &decisions, &visitor.account().name, comment(form))?;
-    }
+    let choice = match given(form, "verdict") {
+        "new" => Choice::New,
+        "ignore" => Choice::Ignore,
+        _ => Choice::Exact,
+    };
+    let decided = matches::decide_all(conn, &filter, choice, &visitor.account().name, comment(form))?;
     Ok(match decided {
         0 => Flash::refused("None of them has exactly one user that it may be; decide them one by one."),
         decided => done(decided),

@@ -2,16 +2,15 @@
 
 use crate::model::correlation::Decided;
 use crate::model::doubt::Doubt;
-use crate::model::entity_type::UsersDefinition;
 use crate::model::{as_of::AsOf, person};
-use crate::pipeline::people::candidates::{self, Candidate};
-use crate::pipeline::provenance::{Origins, place};
+use crate::pipeline::people::candidates::Candidate;
+use crate::pipeline::people::matches;
+use crate::pipeline::provenance::place;
 use crate::web::elements::When;
 use crate::web::error::WebError;
 use crate::web::{diff, links, words};
 use chrono::{DateTime, Utc};
 use diesel::pg::PgConnection;
-use std::collections::BTreeMap;
 
 /// Properties of a record that are shown.
 const SHOWN: usize = 8;
@@ -76,25 +75,9 @@ pub(super) struct DecidedLine {
     pub comment: Option<String>,
 }
 
-/// What the entity types of these doubts say about users, by id, as far as their configurations can be read.
-pub(super) fn definitions(
-    conn: &mut PgConnection,
-    doubts: &[Doubt],
-) -> Result<(Origins, BTreeMap<i32, UsersDefinition>), WebError> {
-    let mut origins = Origins::load(conn)?;
-    let connectors: std::collections::BTreeSet<i32> = doubts.iter().map(|doubt| doubt.connector_id).collect();
-    origins.learn_connectors(conn, connectors)?;
-    let users = doubts
-        .iter()
-        .filter_map(|doubt| Some((doubt.entity_type_id, origins.users_of(doubt.entity_type_id)?.clone())))
-        .collect();
-    Ok((origins, users))
-}
-
 /// Doubts with whom they may be.
 pub(super) fn doubts(conn: &mut PgConnection, doubts: Vec<Doubt>) -> Result<Vec<DoubtLine>, WebError> {
-    let (_, users) = definitions(conn, &doubts)?;
-    let mut found = candidates::of(conn, &doubts, &users)?;
+    let mut found = matches::candidates(conn, &doubts)?;
     let lines = doubts.into_iter().enumerate().map(|(position, doubt)| {
         let candidates: Vec<CandidateLine> =
             found.remove(&position).unwrap_or_default().into_iter().map(candidate).collect();

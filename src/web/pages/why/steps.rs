@@ -6,6 +6,7 @@ use crate::model::person::{Person, Source};
 use crate::model::profile_field::ProfileField;
 use crate::model::property::PropertyDefinition;
 use crate::model::resource::Resource;
+use crate::pipeline::people::first_match::{self, FirstMatch};
 use crate::pipeline::provenance::{Origins, place};
 use crate::web::diff;
 use crate::web::error::WebError;
@@ -96,7 +97,7 @@ fn scope(definition: Option<&EntityTypeDefinition>) -> Step {
     }
 }
 
-/// By what the record found the user. A correlation stays once made: rules tell what agrees now.
+/// By what the record found the user, then; a correlation stays once made. Beside it, which rules agree now.
 fn matched(
     conn: &mut PgConnection,
     person: &Person,
@@ -113,8 +114,6 @@ fn matched(
         step.facts.extend(decided.comment.map(|comment| ("Why".into(), comment)));
         return Ok(step);
     }
-    let names = origins.entity_type(record.entity_type_id);
-    let made = person.created_by.is_some() && names.map(|names| names.connector_id) == person.created_by;
     let rules = definition.and_then(|one| one.users.as_ref()).map(|users| users.correlate.as_slice());
     let agree: Vec<(String, String)> = rules
         .unwrap_or_default()
@@ -123,17 +122,36 @@ fn matched(
             let said = diff::text(record.attributes.get(&rule.property)?);
             let known = diff::text(person.value(&rule.field)?);
             let same = if rule.ignore_case { said.to_lowercase() == known.to_lowercase() } else { said == known };
-            same.then(|| (format!("{} = {}", rule.property, rule.field), known))
+            same.then(|| (rule_in_words(&rule.property, &rule.field), known))
         })
         .collect();
-    let words = match (made, agree.is_empty()) {
-        (true, _) => "A record of this connector made the user; what was correlated once stays.",
-        (false, false) => "A rule found the user, who was here already; what was correlated once stays.",
-        (false, true) => "It was correlated by a rule that agreed then; what was correlated once stays.",
+    let names = origins.entity_type(record.entity_type_id);
+    let is_maker = person.created_by.is_some() && names.map(|names| names.connector_id) == person.created_by;
+    let (run, first) = first_match::of(conn, record, person.id)?.unzip();
+    let words = match (&first, is_maker) {
+        (Some(FirstMatch::Rule { property, field, value }), _) => format!(
+            "The rule {} found the user, who was here already: both had {value}. What was correlated once stays.",
+            rule_in_words(property, field)
+        ),
+        (Some(FirstMatch::ByHand), _) => "Somebody gave the record to this user by hand; that stays.".to_owned(),
+        (Some(FirstMatch::Made), _) | (_, true) => {
+            "A record of this connector made the user; what was correlated once stays.".to_owned()
+        }
+        _ => "A rule found the user, who was here already; the history that is kept does not tell which.".to_owned(),
     };
     let mut step = Step::new("Matched by", words);
-    step.facts = agree;
+    step.facts = match first {
+        Some(FirstMatch::Rule { .. } | FirstMatch::ByHand) => {
+            agree.into_iter().map(|(rule, value)| (format!("{rule}, now"), value)).collect()
+        }
+        _ => agree,
+    };
+    step.run = run.map(|run| (run_href(run.0), format!("run {run}")));
     Ok(step)
+}
+
+fn rule_in_words(property: &str, field: &str) -> String {
+    format!("{property} = {field}")
 }
 
 /// Who has a say in the field, in order, and what each says.
