@@ -79,7 +79,7 @@ fn who_signed_in_by_the_directory_is_gone_with_account_sessions_and_all_that_the
     // She has done something here that stays, without her.
     ada.post("/connectors/directory/runs", &[("mode", "complete"), ("task", "all")]).is(303);
     ada.post("/my-account/sessions", &[("session", "0")]).is(303);
-    let names = ["Ada Lovelace", "ada@example.org", &format!("uid=ada,ou=people,{SUFFIX}"), "ada"];
+    let names = ["Ada Lovelace", "ada@example.org", &format!("uid=ada,ou=people,{SUFFIX}")];
     let by_her = "runs where started_by = 'ada'";
     assert_eq!((count(&muster, by_her), count(&muster, "accounts where name = 'ada'")), (1, 1));
     assert_eq!(count(&muster, "sessions"), 2);
@@ -92,6 +92,15 @@ fn who_signed_in_by_the_directory_is_gone_with_account_sessions_and_all_that_the
     assert!(left.is_empty(), "left of her:\n{}", left.join("\n"));
     assert_eq!((count(&muster, "accounts where origin = 'directory'"), count(&muster, "sessions")), (0, 1));
     assert_eq!(count(&muster, "runs where started_by = '(erased)'"), 1, "that somebody did it stays");
+    // So short a name is looked for where it stands alone: profiles of columns write the shape of values with such letters.
+    for called in [
+        "accounts where name = 'ada'",
+        "audit where account = 'ada' or subject = 'account ada'",
+        "run_log where message ~ '\\mada\\M'",
+        "persons where fields::text ~* '\\mada\\M'",
+    ] {
+        assert_eq!(count(&muster, called), 0, "{called}");
+    }
     let signed_in = "audit where subject = 'account (erased)' and action in ('sign-in', 'sign-in-refused')";
     assert_eq!(count(&muster, signed_in), 2, "so does that somebody signed in");
     assert_eq!(
