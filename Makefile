@@ -15,7 +15,7 @@ AXE := $(TARGET)/axe/node_modules/axe-core/axe.min.js
 SCIM := $(TARGET)/scim/scim2_server/service.py
 OPENID := $(TARGET)/openid/node_modules/oidc-provider/package.json
 
-.PHONY: help run test bench bench-core bench-ldap fuzz lint docs clean
+.PHONY: help run test bench bench-core bench-ldap bench-people fuzz lint docs clean
 
 help:
 	@echo "make run     build Muster, and serve a demonstration (data in MUSTER_DATA_DIR, ./data if unset)"
@@ -23,6 +23,7 @@ help:
 	@echo "make bench   speed against the yardstick (USERS=$(USERS))"
 	@echo "make bench-core  export and prepare on one core (USERS=$(USERS))"
 	@echo "make bench-ldap  reading a directory against ldapsearch (USERS=$(USERS))"
+	@echo "make bench-people  pages and profiles among many users, idle and during a run (USERS=$(USERS))"
 	@echo "make fuzz    invented input for every reader, SECONDS=$(SECONDS) each (FUZZ=\"csv xml\": these alone)"
 	@echo "make lint    format, clippy, licences, spelling"
 	@echo "make docs    the documentation of the code, in $(TARGET)/doc"
@@ -49,6 +50,10 @@ bench-core:
 bench-ldap:
 	@.ci/needs bench
 	USERS=$(USERS) $(CARGO) bench --locked --bench ldap
+
+bench-people:
+	@.ci/needs bench
+	USERS=$(USERS) $(CARGO) bench --locked --bench people
 
 # No memory errors are looked for, since there is no unsafe code here: any Rust will do. What a run finds new goes on in
 # the next one; fuzz/corpus holds what each begins with, and is not written to.

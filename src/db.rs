@@ -89,6 +89,10 @@ struct Session;
 
 impl CustomizeConnection<PgConnection, diesel::r2d2::Error> for Session {
     fn on_acquire(&self, connection: &mut PgConnection) -> Result<(), diesel::r2d2::Error> {
-        connection.batch_execute(SESSION).map_err(diesel::r2d2::Error::QueryError)
+        // Questions of pages are answered in milliseconds, or should be: to start helpers takes longer than they save, and
+        // they take the cores that runs work on. After a run the planner would start some for any search, since what its
+        // trigram index has not sorted in yet makes that look long.
+        let session = format!("{SESSION} set max_parallel_workers_per_gather = 0;");
+        connection.batch_execute(&session).map_err(diesel::r2d2::Error::QueryError)
     }
 }

@@ -115,6 +115,9 @@ pub fn serve(context: WebContext) -> std::io::Result<(Server, Vec<SocketAddr>)> 
     .disable_signals()
     .shutdown_timeout(10)
     .workers(2)
+    // A compressed page goes out in pieces. Without this, the last of them waits until the browser has acknowledged the
+    // one before, which it delays by 40 ms.
+    .tcp_nodelay(true)
     .bind(listen)?;
     let addresses = server.addrs();
     Ok((server.run(), addresses))

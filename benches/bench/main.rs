@@ -4,24 +4,22 @@
 //! ```text
 //! main ── settings              what is asked for (environment)
 //!      ── feed, yardstick       ../yardstick: the feed, and the hand-written SQL that is the measure
-//!      ── server                a private PostgreSQL for both
 //!      ── changes               the changes of a quiet day, for an incremental run
-//!      ── muster, memory        Muster, driven by its own command line, and watched
-//!      ── one_core              one core for it, if that is asked for
+//!      ── support               ../support: a private PostgreSQL for both; Muster, driven by its own command line, and
+//!                               watched; one core for it, if that is asked for
 //!      ── check                 is what they found what the feed holds?
 //!      ── report                ratios, memory, seconds per stage
 //! ```
 
 #[path = "../yardstick/feed.rs"]
 mod feed;
+#[path = "../support/mod.rs"]
+#[allow(dead_code)]
+mod support;
 
 mod changes;
 mod check;
-mod memory;
-mod muster;
-mod one_core;
 mod report;
-mod server;
 mod settings;
 mod yardstick;
 
@@ -30,11 +28,11 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use feed::{Expected, Outcome};
-use muster::Muster;
-use one_core::OneCore;
 use report::Report;
-use server::Server;
 use settings::Settings;
+use support::muster::{Measured, Muster};
+use support::one_core::OneCore;
+use support::server::Server;
 use yardstick::Yardstick;
 
 /// What is loaded, in this order.
@@ -96,18 +94,6 @@ impl Load {
     }
 }
 
-/// What one load took.
-pub struct Measured {
-    /// The time that counts.
-    pub seconds: f64,
-    /// The same by stage, in the order of the work.
-    pub stages: Vec<(String, f64)>,
-    /// The most memory that a process of it held, where that was watched.
-    pub peak_kib: Option<u64>,
-    /// How long the files are that it read, where it reads them itself.
-    pub feed_bytes: Option<u64>,
-}
-
 fn main() -> ExitCode {
     match run() {
         Ok(true) => ExitCode::SUCCESS,
@@ -131,7 +117,7 @@ fn run() -> Result<bool> {
     changes::write(&settings.feed, settings.users).context("cannot write the file of changes")?;
     let server = {
         let _confined = settings.one_core.for_postgres()?;
-        Server::start()?
+        Server::start("C")?
     };
     let mut report = Report::default();
     let mut right = true;
@@ -181,13 +167,24 @@ fn measure_muster(
     report: &mut Report,
 ) -> Result<bool> {
     let mut right = true;
-    let muster = Muster::set_up(server, settings, name)?;
+    let (file, document) = match name {
+        "A" => ("a.toml", include_str!("../a.toml")),
+        _ => ("b.toml", include_str!("../b.toml")),
+    };
+    let database = format!("muster_{}", name.to_lowercase());
+    let muster = Muster::set_up(server, &settings.muster, &database, settings.one_core)?;
+    muster.apply(file, document)?;
     for load in Load::ALL {
-        let (measured, found) = muster.run(load, &settings.feed.join(load.day()))?;
+        let feed_bytes = muster.lay("feed", &settings.feed.join(load.day()))?;
+        let mode = if load == Load::Incremental { "incremental" } else { "complete" };
+        let (measured, found) = muster.run("bench", mode)?;
+        let measured = Measured { feed_bytes: Some(feed_bytes), ..measured };
         eprintln!("{turn} {name} {}: {:.2} s", load.name(), measured.seconds);
         right &= check::muster(&load.expected(feed, settings.users), name == "B", &found);
         report.add(name, load, measured);
-        muster.rest(load)?;
+        if load == Load::First {
+            muster.rest()?;
+        }
     }
     muster.remove()?;
     Ok(right)

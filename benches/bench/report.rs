@@ -1,6 +1,7 @@
 //! What was measured, as lines for people and programs.
 
-use crate::{Load, Measured};
+use crate::Load;
+use crate::support::muster::Measured;
 
 /// Everything measured so far.
 #[derive(Default)]

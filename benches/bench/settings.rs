@@ -1,11 +1,11 @@
 //! What is asked for, by the environment.
 
-use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-use crate::one_core::OneCore;
+use crate::support::environment::{self, number, text};
+use crate::support::one_core::OneCore;
 
 /// The settings of the benchmark; `../README.md` lists the variables.
 pub struct Settings {
@@ -40,30 +40,14 @@ impl Settings {
                 other => bail!("CONNECTORS={other}: there are A and B"),
             });
         }
-        let muster = text("MUSTER_BIN")?.unwrap_or_else(|| env!("CARGO_BIN_EXE_muster").to_owned());
         Ok(Settings {
             users,
             seed: number("SEED", 1)?,
             repetitions,
             connectors,
             one_core: OneCore::parse(&text("ONE_CORE")?.unwrap_or_default())?,
-            muster: Path::new(&muster).canonicalize().with_context(|| format!("no program at MUSTER_BIN={muster}"))?,
-            feed: Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench").join(users.to_string()),
+            muster: environment::program()?,
+            feed: environment::feed(users),
         })
-    }
-}
-
-fn text(name: &str) -> Result<Option<String>> {
-    match env::var(name) {
-        Ok(value) => Ok(Some(value)),
-        Err(env::VarError::NotPresent) => Ok(None),
-        Err(error) => Err(error).with_context(|| name.to_owned()),
-    }
-}
-
-fn number<T: std::str::FromStr>(name: &str, default: T) -> Result<T> {
-    match text(name)? {
-        None => Ok(default),
-        Some(value) => value.parse().ok().with_context(|| format!("{name}={value}: a number is wanted")),
     }
 }

@@ -7,9 +7,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use crate::Load;
 use crate::feed::Counters;
-use crate::server::{Server, succeeded};
-use crate::{Load, Measured};
+use crate::support::muster::Measured;
+use crate::support::server::{Server, succeeded};
 
 const DATABASE: &str = "yardstick";
 const SCHEMA: &str = include_str!("../yardstick/schema.sql");

@@ -114,8 +114,16 @@ fn server(session: &Session) -> anyhow::Result<String> {
         anyhow::bail!("this machine's clock is {} ms ahead of the server's; set them right", facts.clock_ahead_ms);
     }
     let durability = if facts.fsync == "on" { "" } else { ", fsync is off: a power cut may lose everything" };
+    // Trigrams are made of what the database takes for letters.
+    let letters = match facts.ctype.as_str() {
+        "C" | "POSIX" => {
+            ", it knows no letters but those of ASCII: searching for names in other scripts reads all users, until the \
+             database is made anew with LC_CTYPE 'C.UTF-8'"
+        }
+        _ => "",
+    };
     let bytes = size(facts.bytes.unsigned_abs());
-    Ok(format!("PostgreSQL {major}.{minor}, tables up to date, {bytes}{durability}"))
+    Ok(format!("PostgreSQL {major}.{minor}, tables up to date, {bytes}{durability}{letters}"))
 }
 
 fn extraction_store(context: &Context, session: &Session) -> anyhow::Result<String> {

@@ -13,6 +13,9 @@ pub struct Facts {
     /// The database's character encoding, `UTF8`.
     #[diesel(sql_type = Text)]
     pub encoding: String,
+    /// The locale by which the database knows letters, `C.UTF-8`.
+    #[diesel(sql_type = Text)]
+    pub ctype: String,
     /// Whether a commit survives a power cut: `on` or `off`.
     #[diesel(sql_type = Text)]
     pub fsync: String,
@@ -29,6 +32,7 @@ pub fn facts(connection: &mut PgConnection, now_ms: i64) -> QueryResult<Facts> {
     sql_query(
         "select current_setting('server_version_num')::integer as version,
                 current_setting('server_encoding') as encoding,
+                (select datctype::text from pg_database where datname = current_database()) as ctype,
                 current_setting('fsync') as fsync,
                 pg_database_size(current_database()) as bytes,
                 $1 - (extract(epoch from clock_timestamp()) * 1000)::bigint as clock_ahead_ms",

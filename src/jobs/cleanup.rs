@@ -5,7 +5,7 @@ use super::stop::Stop;
 use crate::db::{DbConnection, DbError};
 use crate::document;
 use crate::model::settings::{self, Retention};
-use crate::model::{announcement, audit, delivery, extraction, hold, job_slot, partition, purge, upload};
+use crate::model::{announcement, audit, delivery, extraction, hold, job_slot, partition, person, purge, upload};
 use crate::pipeline::anonymizing::{self, AnonymizeError};
 use crate::pipeline::people::edits::{self, EditError};
 use crate::pipeline::people::graces;
@@ -86,6 +86,7 @@ pub fn clean(conn: &mut DbConnection, store: &Store, now: DateTime<Utc>) -> Resu
     if let Some(moment) = days_before(now, retention.audit_days) {
         audit::purge(conn, moment)?;
     }
+    person::partition::sort_in(conn)?;
     Ok(())
 }
 

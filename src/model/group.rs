@@ -9,7 +9,7 @@ use super::amount::Amount;
 use super::as_of::{AsOf, Life};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text};
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
 
 /// Members are counted up to here.
 const COUNTED: i64 = 500;
@@ -55,15 +55,14 @@ impl Group {
     }
 }
 
-fn select(at: &AsOf) -> String {
+fn select(at: &AsOf, ends: &Ends) -> String {
+    let links = [("from_id", &ends.group_first), ("to_id", &ends.group_last)];
+    let links: String = links.iter().map(|(end, associations)| one_for_each_link(at, end, associations)).collect();
     format!(
         "select g.id, g.name, g.resource_id, e.name as entity_type, c.name as connector,
                 c.display_name as connector_title, g.profile_type, g.description, g.rule,
                 (select count(*) from (
-                   select 1 from {links} l where l.from_id = g.resource_id and l.association_id = any($1)
-                   union all
-                   select 1 from {links} l where l.to_id = g.resource_id and l.association_id = any($2)
-                   union all
+                   {links}
                    select 1 from {local_memberships} m where m.group_id = g.id
                    union all
                    select 1 from {nesting} n where n.parent_id = g.id
@@ -71,11 +70,27 @@ fn select(at: &AsOf) -> String {
            from {groups} g
            left join entity_types e on e.id = g.entity_type_id
            left join connectors c on c.id = e.connector_id",
-        links = at.links(),
         local_memberships = at.local_memberships(),
         nesting = at.local_nesting(),
         groups = at.groups(),
     )
+}
+
+/// `select 1 from … union all`, over the links of these associations that have a group at this end. Those of now are
+/// read from the partition itself: its index then answers alone, where a condition on the association would have each
+/// link looked up.
+fn one_for_each_link(at: &AsOf, end: &str, associations: &[i32]) -> String {
+    let ids = || associations.iter().map(i32::to_string);
+    match at {
+        AsOf::Now => {
+            ids().map(|id| format!("select 1 from links_{id} l where l.{end} = g.resource_id union all ")).collect()
+        }
+        AsOf::Then(_) => format!(
+            "select 1 from {links} l where l.{end} = g.resource_id and l.association_id = any('{{{ids}}}') union all ",
+            links = at.links(),
+            ids = ids().collect::<Vec<_>>().join(",")
+        ),
+    }
 }
 
 /// Which groups a list shows.
@@ -109,13 +124,11 @@ pub fn page(
     };
     diesel::sql_query(format!(
         "{select}
-          where ($3 is null or (lower(g.name), g.id) > (lower($3), $4)) and g.name ilike $5 and {kind}
+          where ($1 is null or (lower(g.name), g.id) > (lower($1), $2)) and g.name ilike $3 and {kind}
           order by lower(g.name), g.id
-          limit $6",
-        select = select(at)
+          limit $4",
+        select = select(at, &ends)
     ))
-    .bind::<Array<Integer>, _>(ends.group_first)
-    .bind::<Array<Integer>, _>(ends.group_last)
     .bind::<Nullable<Text>, _>(name)
     .bind::<Nullable<BigInt>, _>(id)
     .bind::<Text, _>(pattern)
@@ -126,9 +139,7 @@ pub fn page(
 /// One group.
 pub fn find(conn: &mut PgConnection, at: &AsOf, id: i64) -> QueryResult<Option<Group>> {
     let ends = Ends::load(conn)?;
-    diesel::sql_query(format!("{} where g.id = $3", select(at)))
-        .bind::<Array<Integer>, _>(ends.group_first)
-        .bind::<Array<Integer>, _>(ends.group_last)
+    diesel::sql_query(format!("{} where g.id = $1", select(at, &ends)))
         .bind::<BigInt, _>(id)
         .get_result(conn)
         .optional()
@@ -200,7 +211,7 @@ pub(super) fn membership_ends(conn: &mut PgConnection) -> QueryResult<(Vec<i32>,
 }
 
 /// Membership associations by the end that is the group: where links come from groups, `from` holds `to`; where they
-/// come from users, `to` holds `from`.
+/// come from users, `to` holds `from`. Those that never had a link have no partition yet, and are left out.
 struct Ends {
     group_first: Vec<i32>,
     group_last: Vec<i32>,
@@ -217,7 +228,8 @@ impl Ends {
         }
         let rows: Vec<Row> = diesel::sql_query(
             "select a.id, e.represents = 'groups' as group_first
-               from associations a join entity_types e on e.id = a.from_entity_type_id where a.membership",
+               from associations a join entity_types e on e.id = a.from_entity_type_id
+              where a.membership and to_regclass('public.links_' || a.id) is not null",
         )
         .load(conn)?;
         let (first, last): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|row| row.group_first);

@@ -9,7 +9,6 @@ mod of_type;
 mod organizations;
 pub mod partition;
 mod profile_types;
-pub mod search;
 mod selection;
 
 pub use by_account::{LocalEdit, OverrideRecord, local_edits, overrides, overrides_of};

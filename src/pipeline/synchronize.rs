@@ -15,7 +15,7 @@ use crate::model::connector::{self, Connector, ConnectorDefinition};
 use crate::model::entity_type::Represents;
 use crate::model::extraction::{self, ExtractionId};
 use crate::model::partition;
-use crate::model::person::search;
+use crate::model::person;
 use crate::model::run::{self, Mode, Run};
 use crate::model::{applying, association, configuration, correlation, cursor, doubt, entity_type};
 use diesel::Connection;
@@ -29,7 +29,7 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
     let mut connection = db::connect(&context.database_url, &claim.application_name())?;
     let now = db::now(&mut connection)?;
     partition::ensure_months(&mut connection, now.date_naive(), 2)?;
-    connection.batch_execute(&format!("set maintenance_work_mem = '256MB'; {}", search::DEFER))?;
+    connection.batch_execute(&format!("set maintenance_work_mem = '256MB'; {}", person::partition::SORT_IN_LATER))?;
     let schema = connection.transaction(|connection| {
         let applied = work(connection, claim, progress)?;
         progress.go_on()?;
@@ -44,8 +44,8 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
         // Emptied by the transaction; what remains is of no use to anybody. The clean-up finds it, should this fail.
         let _ = connection.batch_execute(&format!("drop schema if exists {schema} cascade"));
     }
-    // So does PostgreSQL by itself, some minutes later.
-    let _ = search::settle(&mut connection);
+    // Nobody waits for it any more. What is left of it, should this fail, is left to the clean-up.
+    let _ = person::partition::sort_in(&mut connection);
     Ok(())
 }
 

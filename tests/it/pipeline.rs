@@ -17,6 +17,7 @@ mod hr_example;
 mod incremental;
 mod kills;
 mod likely_causes;
+mod many_persons;
 mod moves;
 mod newcomers;
 mod nightly;

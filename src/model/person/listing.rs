@@ -7,10 +7,10 @@ use crate::model::resource::escape_like;
 use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
 use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
-use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 
 /// A search lists so many at most: ordering all hits of a short word would take longer than anybody waits.
-pub const MOST_FOUND: i64 = 2000;
+pub const MOST_FOUND: i64 = 500;
 
 /// Which persons a list shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -87,7 +87,7 @@ pub fn page(
         AsOf::Now => amount(conn, filter.state),
         AsOf::Then(_) => amount::count(conn, &format!("{} p where {}", at.persons(), filter.state.condition())),
     }?;
-    Ok(Page { persons: walk(conn, at, filter.state, after, limit)?, amount })
+    Ok(Page { persons: walk(conn, at, filter.state.condition(), after, limit)?, amount })
 }
 
 /// How many stand so, without counting many: the planner knows the sizes of the table and of its partial indexes.
@@ -106,14 +106,14 @@ fn amount(conn: &mut PgConnection, state: StateFilter) -> QueryResult<Amount> {
 
 /// Walks along the index by user name (`persons_by_user_name`, `persons_past`, `persons_blocked`; as of a moment, also
 /// `persons_history_by_user_name`), then along the ids of those that have none.
-fn walk(
+pub(super) fn walk(
     conn: &mut PgConnection,
     at: &AsOf,
-    state: StateFilter,
+    condition: &str,
     after: Option<(Option<&str>, i64)>,
     limit: i64,
 ) -> QueryResult<Vec<Person>> {
-    let (columns, condition, persons_then) = (columns("p"), state.condition(), at.persons());
+    let (columns, persons_then) = (columns("p"), at.persons());
     let named = |keyset: &str| {
         format!(
             "select {columns} from {persons_then} p
@@ -155,24 +155,81 @@ fn found(
     limit: i64,
 ) -> QueryResult<Page> {
     // The conditions of the words are bound behind these four.
-    let (columns, conditions) = (columns("p"), matching(words, 5));
+    let condition = format!("{} and {} limit {}", matching(words, 5), state.condition(), MOST_FOUND + 1);
+    ordered(conn, at, &condition, after, limit, |query| bind_words(query, words))
+}
+
+/// Those of these persons whom these words find and a condition lets through, in order.
+pub(super) fn among(
+    conn: &mut PgConnection,
+    ids: &[i64],
+    words: &[String],
+    condition: &str,
+    after: Option<(Option<&str>, i64)>,
+    limit: i64,
+) -> QueryResult<Page> {
+    // The ids are bound behind the words, which stand behind these four.
+    let condition = format!("{} and {condition} and id = any(${})", matching(words, 5), 5 + 2 * words.len());
+    ordered(conn, &AsOf::Now, &condition, after, limit, |query| {
+        bind_words(query, words).bind::<Array<BigInt>, _>(ids.to_vec())
+    })
+}
+
+/// Ids of at most [`MOST_FOUND`] + 1 persons whom these words find and a condition lets through, in order, each with
+/// whether it comes after a place.
+pub(super) fn hits_after(
+    conn: &mut PgConnection,
+    words: &[String],
+    condition: &str,
+    after: Option<(Option<&str>, i64)>,
+) -> QueryResult<Vec<(i64, bool)>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+        #[diesel(sql_type = Bool)]
+        is_after: bool,
+    }
     let query = diesel::sql_query(format!(
         "with found as materialized (
-           select id, lower(fields ->> 'user_name') as name from {persons} p
-            where {conditions} and {state} limit {most}
+           select id, lower(fields ->> 'user_name') as name from persons
+            where {conditions} and {condition} limit {most}
+         )
+         select id, {IS_AFTER} as is_after from found order by name nulls last, id",
+        conditions = matching(words, 4),
+        most = MOST_FOUND + 1,
+    ));
+    let (place, name, id) = place(after);
+    let query = query.into_boxed::<Pg>().bind::<Text, _>(place).bind::<Nullable<Text>, _>(name).bind::<BigInt, _>(id);
+    let rows: Vec<Row> = bind_words(query, words).load(conn)?;
+    Ok(rows.into_iter().map(|row| (row.id, row.is_after)).collect())
+}
+
+/// Whether one of what was found, `name` and `id`, comes after the place that is bound first.
+const IS_AFTER: &str = "($1 = 'start'
+               or $1 = 'named' and (name > lower($2) or (name = lower($2) and id > $3) or name is null)
+               or $1 = 'nameless' and name is null and id > $3)";
+
+/// Collects those that a condition lets through, and puts them in order. `bind`: what the condition asks for, behind four.
+fn ordered<'q>(
+    conn: &mut PgConnection,
+    at: &AsOf,
+    condition: &str,
+    after: Option<(Option<&'q str>, i64)>,
+    limit: i64,
+    bind: impl FnOnce(BoxedSqlQuery<'q, Pg, SqlQuery>) -> BoxedSqlQuery<'q, Pg, SqlQuery>,
+) -> QueryResult<Page> {
+    let columns = columns("p");
+    let query = diesel::sql_query(format!(
+        "with found as materialized (
+           select id, lower(fields ->> 'user_name') as name from {persons} p where {condition}
          ), listed as (
-           select id, name from found
-            where $1 = 'start'
-               or ($1 = 'named' and (name > lower($2) or (name = lower($2) and id > $3) or name is null))
-               or ($1 = 'nameless' and name is null and id > $3)
-            order by name nulls last, id limit $4
+           select id, name from found where {IS_AFTER} order by name nulls last, id limit $4
          )
          select {columns}, (select count(*) from found) as hits
            from listed join {persons} p on p.id = listed.id
           order by listed.name nulls last, listed.id",
         persons = at.persons(),
-        state = state.condition(),
-        most = MOST_FOUND + 1,
     ));
     let (place, name, id) = place(after);
     let query = query
@@ -181,12 +238,12 @@ fn found(
         .bind::<Nullable<Text>, _>(name)
         .bind::<BigInt, _>(id)
         .bind::<BigInt, _>(limit);
-    Ok(page_of(bind_words(query, words).load(conn)?))
+    Ok(page_of(bind(query).load(conn)?))
 }
 
 /// A person that was found, and how many were.
 #[derive(QueryableByName)]
-pub(super) struct Hit {
+struct Hit {
     #[diesel(embed)]
     person: Person,
     #[diesel(sql_type = BigInt)]
@@ -194,13 +251,13 @@ pub(super) struct Hit {
 }
 
 /// The page that these come to.
-pub(super) fn page_of(hits: Vec<Hit>) -> Page {
+fn page_of(hits: Vec<Hit>) -> Page {
     let amount = Amount::counted(hits.first().map_or(0, |hit| hit.hits), MOST_FOUND);
     Page { persons: hits.into_iter().map(|hit| hit.person).collect(), amount }
 }
 
 /// Where a page of what was found begins, as SQL is told: a word, the user name and the id before it.
-pub(super) fn place(after: Option<(Option<&str>, i64)>) -> (&'static str, Option<&str>, i64) {
+fn place(after: Option<(Option<&str>, i64)>) -> (&'static str, Option<&str>, i64) {
     match after {
         None => ("start", None, 0),
         Some((Some(name), id)) => ("named", Some(name), id),
@@ -230,14 +287,19 @@ pub fn after_id(
 
 /// Ids of at most `limit` persons that a search finds.
 pub(in crate::model) fn ids_matching(conn: &mut PgConnection, search: &str, limit: i64) -> QueryResult<Vec<i64>> {
+    hits(conn, &words(search), "true", limit)
+}
+
+/// Ids of at most `limit` persons whom these words find and a condition lets through.
+pub(super) fn hits(conn: &mut PgConnection, words: &[String], condition: &str, limit: i64) -> QueryResult<Vec<i64>> {
     #[derive(QueryableByName)]
     struct Id {
         #[diesel(sql_type = BigInt)]
         id: i64,
     }
-    let words = words(search);
-    let query = diesel::sql_query(format!("select id from persons where {} limit $1", matching(&words, 2)));
-    let ids: Vec<Id> = bind_words(query.into_boxed::<Pg>().bind::<BigInt, _>(limit), &words).load(conn)?;
+    let condition = format!("{} and {condition}", matching(words, 2));
+    let query = diesel::sql_query(format!("select id from persons where {condition} limit $1"));
+    let ids: Vec<Id> = bind_words(query.into_boxed::<Pg>().bind::<BigInt, _>(limit), words).load(conn)?;
     Ok(ids.into_iter().map(|row| row.id).collect())
 }
 

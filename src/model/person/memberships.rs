@@ -102,7 +102,7 @@ pub fn memberships(conn: &mut PgConnection, at: &AsOf, persons: &[i64]) -> Query
 
 /// `direct (person_id, id)`: the groups that the persons `$1` are in directly, by their resources of the entity types
 /// `$2` and links of the associations `$3`.
-fn direct(at: &AsOf) -> String {
+pub(super) fn direct(at: &AsOf) -> String {
     format!(
         "own as materialized (
            select r.id, r.person_id from {resources} r where r.person_id = any($1) and r.entity_type_id = any($2)

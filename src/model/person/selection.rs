@@ -1,6 +1,7 @@
 //! Persons by what they are, one after the other: what programs ask for.
 
-use super::{Person, StateFilter, bind_words, columns, matching, words};
+use super::listing::hits;
+use super::{MOST_FOUND, Person, StateFilter, bind_words, columns, matching, words};
 use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Text};
@@ -35,22 +36,33 @@ pub fn select(conn: &mut PgConnection, wanted: &Selection, after: i64, limit: i6
             false => format!("lower(fields ->> '{quoted}') = lower($4)"),
         }
     });
+    let found = match words.is_empty() {
+        true => None,
+        false => Some(hits(conn, &words, wanted.state.condition(), MOST_FOUND + 1)?),
+    };
+    let is_cut = found.as_ref().is_some_and(|found| found.len() as i64 > MOST_FOUND);
     let source = match wanted.fed_by {
         // Distinct persons come out of the index in their order.
         Some(_) => {
             "(select distinct r.person_id as id from resources r
                where r.entity_type_id = any($3) and r.person_id > $1) fed join persons p using (id)"
         }
+        // Conditions outside leave the planner no other way: it can't know how many a search finds.
+        None if is_cut => "(select * from persons where id > $1 order by id offset 0) p",
         None => "persons p",
     };
-    let found = match words.is_empty() {
-        true => String::new(),
+    let search = match (&found, is_cut) {
+        (None, _) => String::new(),
         // Behind the four that are always bound.
-        false => format!("and p.id in (select id from persons where {})", matching(&words, 5)),
+        (Some(_), true) => format!("and {}", matching(&words, 5)),
+        (Some(found), false) => {
+            let ids: Vec<String> = found.iter().map(i64::to_string).collect();
+            format!("and p.id = any('{{{}}}'::bigint[])", ids.join(","))
+        }
     };
     let query = diesel::sql_query(format!(
         "select {columns} from {source}
-          where p.id > $1 and {state} and {field} and cardinality($3) >= 0 and $4 is not null {found}
+          where p.id > $1 and {state} and {field} and cardinality($3) >= 0 and $4 is not null {search}
           order by p.id limit $2",
         columns = columns("p"),
         state = wanted.state.condition(),
@@ -63,5 +75,8 @@ pub fn select(conn: &mut PgConnection, wanted: &Selection, after: i64, limit: i6
         .bind::<BigInt, _>(limit)
         .bind::<Array<Integer>, _>(wanted.fed_by.clone().unwrap_or_default())
         .bind::<Text, _>(value);
-    bind_words(query, &words).load(conn)
+    match is_cut {
+        true => bind_words(query, &words).load(conn),
+        false => query.load(conn),
+    }
 }

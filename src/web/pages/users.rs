@@ -122,7 +122,7 @@ pub async fn list(
                 types: types.collect(),
                 profile_type: profile_type.clone(),
                 amount: words::amount(found.amount, "user", "users"),
-                is_capped: (!filter.search.is_empty() || !profile_type.is_empty())
+                is_capped: !filter.search.is_empty()
                     && matches!(found.amount, crate::model::amount::Amount::MoreThan(_)),
                 is_filtered: !filter.search.is_empty() || !profile_type.is_empty() || filter.state != StateFilter::All,
                 is_first: after.is_none(),

@@ -60,3 +60,20 @@ fn a_database_out_of_reach_keeps_the_other_findings() {
     let told = String::from_utf8(output.stdout).unwrap();
     assert!(told.contains("BAD  database: ") && told.contains("ok   data directory"), "{told}");
 }
+
+#[test]
+fn a_database_that_knows_few_letters_is_told_to_be_so() {
+    let muster = Program::new();
+    let (url, ascii) = (muster.database.url(), "ascii_letters");
+    let mut connection = muster.database.connect();
+    let create = format!("create database {ascii} template template0 lc_collate 'C' lc_ctype 'C'");
+    connection.batch_execute(&create).unwrap();
+    let name = url.split('?').next().unwrap().rsplit('/').next().unwrap();
+    let other = url.replacen(name, ascii, 1);
+    let output = muster.command(&["doctor"]).env("DATABASE_URL", other).output().unwrap();
+    connection.batch_execute(&format!("drop database {ascii} with (force)")).unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains("ok   database: ") && told.contains("LC_CTYPE 'C.UTF-8'"), "{told}");
+    let own = muster.run(&["doctor"]).succeeded();
+    assert!(!own.stdout.contains("LC_CTYPE"), "{own:#?}");
+}

@@ -111,3 +111,18 @@ fn received_files_that_no_feed_knows_are_deleted_by_age() {
     cleanup::forget_strays(&mut office.connection(), &data, now + chrono::TimeDelta::hours(1)).unwrap();
     assert_eq!(there(), [true, false, true], "what waits, or is being read, stays");
 }
+
+#[test]
+fn what_searches_would_read_through_is_sorted_into_their_index() {
+    let office = Office::new();
+    office.execute(
+        "create extension pgstattuple;
+         insert into persons (id, valid_from, fields, provenance, search)
+         select number, now(), '{}', '{}', 'somebody ' || number from generate_series(1, 50) number",
+    );
+    let waiting = || office.count("pgstatginindex('persons_by_hand_search_idx') where pending_tuples > 0");
+    assert_eq!(waiting(), 1);
+    cleanup::clean(&mut office.connection(), &office.context.store, Utc::now()).unwrap();
+    assert_eq!(waiting(), 0);
+    assert_eq!(office.count("persons where search like '%body 37%'"), 1);
+}

@@ -10,16 +10,26 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::memory;
-use crate::one_core::OneCore;
-use crate::server::Server;
-use crate::settings::Settings;
-use crate::{Load, Measured};
+use super::memory;
+use super::one_core::OneCore;
+use super::server::Server;
 
 /// The exit code of a run that a guard stopped.
 const BLOCKED: i32 = 3;
 
-/// An installation of Muster with one connector named `bench`: a database and a data directory of its own.
+/// What one load took.
+pub struct Measured {
+    /// The time that counts.
+    pub seconds: f64,
+    /// The same by stage, in the order of the work.
+    pub stages: Vec<(String, f64)>,
+    /// The most memory that a process of it held, where that was watched.
+    pub peak_kib: Option<u64>,
+    /// How long the files are that it read, where it reads them itself.
+    pub feed_bytes: Option<u64>,
+}
+
+/// An installation of Muster: a database and a data directory of its own.
 pub struct Muster<'a> {
     server: &'a Server,
     database: String,
@@ -29,39 +39,43 @@ pub struct Muster<'a> {
 }
 
 impl<'a> Muster<'a> {
-    /// Installs Muster with the connector document of that name, which lies beside the folder of the feed.
-    pub fn set_up(server: &'a Server, settings: &Settings, name: &str) -> Result<Self> {
-        let (file, document) = match name {
-            "A" => ("a.toml", include_str!("../a.toml")),
-            _ => ("b.toml", include_str!("../b.toml")),
-        };
-        let database = format!("muster_{}", name.to_lowercase());
+    /// Installs Muster in a new database of that name.
+    pub fn set_up(server: &'a Server, program: &Path, database: &str, one_core: OneCore) -> Result<Self> {
+        let database = database.to_owned();
         server.execute("postgres", &[&format!("create database {database}")])?;
         let folder = tempfile::Builder::new().prefix("muster-bench-").tempdir()?;
         // Muster may read the feed as another user than root.
         fs::set_permissions(&folder, Permissions::from_mode(0o755))?;
-        fs::create_dir(folder.path().join("feed"))?;
-        fs::write(folder.path().join(file), document)?;
-        let (program, one_core) = (settings.muster.clone(), settings.one_core);
-        let muster = Muster { server, database, program, one_core, folder };
+        let muster = Muster { server, database, program: program.to_owned(), one_core, folder };
         muster.expect_success(&["migrate"])?;
-        muster.expect_success(&["apply", file])?;
-        server.execute(&muster.database, &["checkpoint"])?;
         Ok(muster)
     }
 
-    /// One run over the files of a folder: what it took, and the run as JSON.
-    pub fn run(&self, load: Load, feed: &Path) -> Result<(Measured, Value)> {
-        let mut feed_bytes = 0;
-        for file in fs::read_dir(feed).with_context(|| format!("cannot read {}", feed.display()))? {
+    /// Applies a document. Folders that it names lie beside it.
+    pub fn apply(&self, file: &str, document: &str) -> Result<()> {
+        fs::write(self.folder.path().join(file), document)?;
+        self.expect_success(&["apply", file])?;
+        self.server.execute(&self.database, &["checkpoint"])
+    }
+
+    /// Lays the files of a folder into the one of that name beside the documents; returns how long they are.
+    pub fn lay(&self, name: &str, files: &Path) -> Result<u64> {
+        let folder = self.folder.path().join(name);
+        fs::create_dir_all(&folder)?;
+        let mut bytes = 0;
+        for file in fs::read_dir(files).with_context(|| format!("cannot read {}", files.display()))? {
             let file = file?;
-            feed_bytes += file.metadata()?.len();
-            fs::copy(file.path(), self.folder.path().join("feed").join(file.file_name()))
+            bytes += file.metadata()?.len();
+            fs::copy(file.path(), folder.join(file.file_name()))
                 .with_context(|| format!("cannot copy {}", file.path().display()))?;
         }
-        let mode = if load == Load::Incremental { "incremental" } else { "complete" };
+        Ok(bytes)
+    }
+
+    /// One run of a connector: what it took, and the run as JSON.
+    pub fn run(&self, connector: &str, mode: &str) -> Result<(Measured, Value)> {
         let start = Utc::now();
-        let mut answer = self.call(&["run", "bench", "--mode", mode, "--wait", "--json"])?;
+        let mut answer = self.call(&["run", connector, "--mode", mode, "--wait", "--json"])?;
         let mut peak_kib = answer.peak_kib;
         if answer.status.code() == Some(BLOCKED) {
             let blocked: Value = serde_json::from_str(&answer.stdout).context("the blocked run's JSON")?;
@@ -72,19 +86,19 @@ impl<'a> Muster<'a> {
         }
         let whole = (Utc::now() - start).as_seconds_f64();
         if !answer.status.success() {
-            bail!("`muster run bench` failed ({}):\n{}{}", answer.status, answer.stdout, answer.stderr);
+            bail!("`muster run {connector}` failed ({}):\n{}{}", answer.status, answer.stdout, answer.stderr);
         }
         let run: Value = serde_json::from_str(&answer.stdout).context("the run's JSON")?;
         let milliseconds = run["result"]["timeLapsed"].as_f64().context("the run's result.timeLapsed")?;
         let mut stages = stages(&run)?;
         stages.push(("whole process".to_owned(), whole));
         let seconds = milliseconds / 1_000.0;
-        Ok((Measured { seconds, stages, peak_kib: Some(peak_kib), feed_bytes: Some(feed_bytes) }, run))
+        Ok((Measured { seconds, stages, peak_kib: Some(peak_kib), feed_bytes: None }, run))
     }
 
-    /// After the first load, what time would do anyway before the next.
-    pub fn rest(&self, load: Load) -> Result<()> {
-        if load == Load::First { self.server.rest(&self.database) } else { Ok(()) }
+    /// What time would do anyway before the next load.
+    pub fn rest(&self) -> Result<()> {
+        self.server.rest(&self.database)
     }
 
     /// Gives the disk back.
@@ -92,24 +106,34 @@ impl<'a> Muster<'a> {
         self.server.execute("postgres", &[&format!("drop database {} with (force)", self.database)])
     }
 
-    fn expect_success(&self, arguments: &[&str]) -> Result<()> {
+    /// What a command prints, which must succeed.
+    pub fn expect_success(&self, arguments: &[&str]) -> Result<String> {
         let answer = self.call(arguments)?;
         if !answer.status.success() {
             bail!("`muster {}` failed ({}):\n{}", arguments.join(" "), answer.status, answer.stderr);
         }
-        Ok(())
+        Ok(answer.stdout)
     }
 
-    fn call(&self, arguments: &[&str]) -> Result<Answer> {
-        // Files rather than pipes: nothing has to be read while the program runs and is watched.
-        let (stdout, stderr) = (self.folder.path().join("stdout"), self.folder.path().join("stderr"));
-        let confined = self.one_core.for_muster()?;
-        let mut process = Command::new(&self.program)
+    /// A command in its surroundings, to be started.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command
             .args(arguments)
             .current_dir(&self.folder)
             .env("DATABASE_URL", self.server.url(&self.database))
             .env("MUSTER_DATA_DIR", self.folder.path().join("data"))
-            .env_remove("MUSTER_BIN")
+            .env_remove("MUSTER_BIN");
+        command
+    }
+
+    fn call(&self, arguments: &[&str]) -> Result<Answer> {
+        // Files rather than pipes: nothing has to be read while the program runs and is watched. Several may run at once.
+        let output = tempfile::Builder::new().prefix("output-").tempdir_in(&self.folder)?;
+        let (stdout, stderr) = (output.path().join("stdout"), output.path().join("stderr"));
+        let confined = self.one_core.for_muster()?;
+        let mut process = self
+            .command(arguments)
             .stdout(File::create(&stdout)?)
             .stderr(File::create(&stderr)?)
             .spawn()

@@ -25,8 +25,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a new server on a socket in a temporary folder.
-    pub fn start() -> Result<Self> {
+    /// Starts a new server on a socket in a temporary folder. `ctype` is the locale that says what a letter is.
+    pub fn start(ctype: &str) -> Result<Self> {
         let programs = find_programs()?;
         let folder = tempfile::Builder::new().prefix("muster-bench-").tempdir()?;
         fs::set_permissions(&folder, Permissions::from_mode(0o755))?;
@@ -49,6 +49,7 @@ impl Server {
         };
         let initdb = program("initdb")
             .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale"])
+            .arg(format!("--lc-ctype={ctype}"))
             .output()
             .context("cannot run initdb")?;
         succeeded("initdb", &initdb)?;
