@@ -20,6 +20,7 @@ pub mod keys;
 pub mod links;
 pub mod marks;
 pub mod pairs;
+mod read_ahead;
 pub mod records;
 pub mod rows;
 pub mod scan;

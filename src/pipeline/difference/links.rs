@@ -1,8 +1,8 @@
 //! Links, resolved against what will be there after the run: only of owners that changed, or whose targets do.
 
 mod pair_commands;
-mod read_ahead;
 mod resolver;
+mod stored;
 mod targets;
 
 use super::keys::{Entry, Slot, Walk, flag};
@@ -25,15 +25,31 @@ pub fn resolve(
         targets::follow(work, association, scopes)?;
     }
     for from in 0..scopes.len() {
-        let of_columns = associations.iter_mut().filter(|one| one.from == from);
-        let of_rows = |one: &Source<'_>| matches!(one, Source::Column(_) | Source::Expression);
-        let of_columns: Vec<_> = of_columns.filter(|one| of_rows(&one.source)).collect();
-        resolve_columns(work, of_columns, from, scopes)?;
+        let theirs = associations.iter_mut().filter(|one| one.from == from);
+        let (of_rows, of_pairs): (Vec<_>, Vec<_>) =
+            theirs.partition(|one| matches!(one.source, Source::Column(_) | Source::Expression));
+        // While the rows are looked through, the links of what stands in tables of pairs are read ahead. Where targets are
+        // found by another property, all of its values are kept: one association at a time.
+        let (at_once, by_value): (Vec<_>, Vec<_>) =
+            of_pairs.into_iter().partition(|one| one.definition.match_property.is_none());
+        let mut begun = Vec::new();
+        for association in at_once {
+            begun.extend(begin_pairs(work, association, scopes)?);
+        }
+        resolve_columns(work, of_rows, from, scopes)?;
+        for resolver in begun {
+            resolve_pairs(work, resolver, scopes)?;
+        }
+        for association in by_value {
+            if let Some(resolver) = begin_pairs(work, association, scopes)? {
+                resolve_pairs(work, resolver, scopes)?;
+            }
+        }
     }
-    for association in associations.iter_mut() {
-        resolve_pairs(work, association, scopes)?;
-    }
-    Ok(())
+    associations
+        .iter_mut()
+        .filter(|one| one.is_changes())
+        .try_for_each(|association| pair_commands::resolve(work, association, scopes))
 }
 
 fn resolve_columns(
@@ -125,27 +141,26 @@ fn resolve_columns(
     Ok(())
 }
 
-fn resolve_pairs(
+/// Notes the owners of pairs that have to be resolved, and begins to read their stored links; `None`: there is nothing to do.
+fn begin_pairs<'r, 'a>(
     work: &mut Work<'_>,
-    association: &mut Association<'_>,
+    association: &'r mut Association<'a>,
     scopes: &mut [Scope<'_>],
-) -> Result<(), TaskError> {
-    let Source::Pairs { file, from, to, .. } = association.source else { return Ok(()) };
+) -> Result<Option<Resolver<'r, 'a>>, TaskError> {
     if association.is_changes() {
-        return pair_commands::resolve(work, association, scopes);
+        return Ok(None);
     }
     let owners = association.from;
-    let is_due =
-        |scopes: &[Scope<'_>], association: &Association<'_>, entry: &Entry| association.is_due(&scopes[owners], entry);
-    if !scopes[owners].keys.iter().any(|(_, entry)| is_due(scopes, association, entry) || is_ownerless(entry)) {
-        return Ok(());
+    let is_due = |association: &Association<'_>, entry: &Entry| association.is_due(&scopes[owners], entry);
+    if !scopes[owners].keys.iter().any(|(_, entry)| is_due(association, entry) || is_ownerless(entry)) {
+        return Ok(None);
     }
     let mut resolver = Resolver::new(work, association, scopes)?;
     // An owner without any pair left has links to lose, so all of them are compared, not those with pairs alone.
     let due: Vec<Slot> = scopes[owners]
         .keys
         .iter()
-        .filter(|(_, entry)| is_due(scopes, resolver.association, entry))
+        .filter(|(_, entry)| is_due(resolver.association, entry))
         .map(|(slot, _)| slot)
         .collect();
     for slot in due {
@@ -156,6 +171,19 @@ fn resolve_pairs(
         }
     }
     resolver.read_ahead(work, scopes);
+    Ok(Some(resolver))
+}
+
+/// Resolves the pairs of these owners.
+fn resolve_pairs(
+    work: &mut Work<'_>,
+    mut resolver: Resolver<'_, '_>,
+    scopes: &mut [Scope<'_>],
+) -> Result<(), TaskError> {
+    let Source::Pairs { file, from, to, .. } = resolver.association.source else { return Ok(()) };
+    let owners = resolver.association.from;
+    let is_due =
+        |scopes: &[Scope<'_>], association: &Association<'_>, entry: &Entry| association.is_due(&scopes[owners], entry);
     work.progress.begin(format!("Linking {}", resolver.association.definition.title()), file.rows);
     let version = resolver.association.index_version(scopes);
     let mut rows = {

@@ -25,7 +25,7 @@ use crate::pipeline::people::moving;
 use crate::pipeline::people::newcomers::Portrait;
 use crate::values::digest::Digest;
 use doubts::doubt;
-use known::{Stored, differing, stored};
+use known::{Known, Stored, differing};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 
@@ -49,7 +49,9 @@ pub fn map(work: &mut Work<'_>, scope: &mut Scope<'_>, correlator: Option<&mut C
     }
     let portrait = scope.definition.users.as_ref().filter(|_| correlator.is_some());
     let portrait = portrait.map(|users| Portrait::new(scope.connector, scope.id, users, &scope.mapper));
-    let mut writer = Writer { claims: Claims::new(scope), correlator, portrait, pending: None, batch: Vec::new() };
+    let known = Known::of(work, scope);
+    let mut writer =
+        Writer { claims: Claims::new(scope), correlator, portrait, pending: None, batch: Vec::new(), known };
     let version = rows_version(scope.mapper.version());
     let look = |entry: &Entry| u32::try_from(entry.span.ordinal).is_ok_and(|ordinal| scope.look.get(ordinal));
     let commands = scope.commands.take();
@@ -219,6 +221,7 @@ struct Writer<'c, 'd> {
     portrait: Option<Portrait>,
     pending: Option<CopyIn>,
     batch: Vec<Accepted>,
+    known: Known,
 }
 
 impl Writer<'_, '_> {
@@ -305,7 +308,7 @@ impl Writer<'_, '_> {
         if known.is_empty() {
             return Ok(());
         }
-        let mut stored = stored(work.connection, scope, &known)?;
+        let mut stored = self.known.stored(work.connection, scope, &known)?;
         for accepted in known.iter_mut().filter(|accepted| accepted.given.is_some()) {
             if let Some(row) = stored.get(&scope.keys.get(accepted.slot).id) {
                 accepted.complete(scope, &row.attributes);

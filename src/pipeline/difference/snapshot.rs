@@ -22,8 +22,8 @@ const ENTRY: usize = 57;
 const UNKNOWN: u8 = 1;
 const LINKS_UNKNOWN: u8 = 2;
 const NOBODY: u8 = 4;
-/// How often it is looked whether to stop, in keys.
-const LOOK_EVERY: u64 = 65_536;
+/// Keys that are read at once. As often it is looked whether to stop.
+const AT_ONCE: usize = 4096;
 
 /// Fills in what is stored of all scopes and associations. `false`, and nothing is filled in: the object is not there, is
 /// not the one that was sealed, or tells of other scopes.
@@ -60,6 +60,7 @@ fn read(
     if counts != [scopes.len(), associations.len()].map(|count| count as u32) {
         return Err(invalid("it tells of other entity types or associations"));
     }
+    let mut block = vec![0; AT_ONCE * ENTRY];
     for scope in scopes.iter_mut() {
         if number(&mut input)? != scope.id.cast_unsigned() {
             return Err(invalid("it tells of other entity types"));
@@ -70,11 +71,16 @@ fn read(
         }
         let expected = usize::try_from(keys.max(scope.file.rows)).unwrap_or(usize::MAX);
         scope.keys = Keys::with_capacity(expected + expected / 100);
-        for position in 0..keys {
-            if position.is_multiple_of(LOOK_EVERY) {
-                progress.go_on().map_err(io::Error::other)?;
+        let mut left = keys;
+        while left > 0 {
+            progress.go_on().map_err(io::Error::other)?;
+            let entries = left.min(AT_ONCE as u64) as usize;
+            let block = &mut block[..entries * ENTRY];
+            input.read_exact(block)?;
+            for entry in block.chunks_exact(ENTRY) {
+                take_in(&mut scope.keys, entry);
             }
-            take_in(&mut scope.keys, &bytes(&mut input)?);
+            left -= entries as u64;
         }
     }
     for association in associations {
@@ -91,7 +97,9 @@ fn read(
     Ok(())
 }
 
-fn take_in(keys: &mut Keys, entry: &[u8; ENTRY]) {
+/// An entry of [`ENTRY`] bytes.
+fn take_in(keys: &mut Keys, entry: &[u8]) {
+    let Some(entry) = entry.first_chunk::<ENTRY>() else { return };
     let digest = |from: usize| u128::from_le_bytes(std::array::from_fn(|byte| entry[from + byte]));
     let id = i64::from_le_bytes(std::array::from_fn(|byte| entry[48 + byte]));
     let mut flags = 0;

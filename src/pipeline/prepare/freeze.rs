@@ -114,7 +114,7 @@ pub fn publish(connection: &mut PgConnection, pending: &Pending, claim: &Claim, 
         "delete from changes where run_id = {run};
          delete from problems where run_id = {run};
          delete from run_holds where run_id = {run};
-         insert into changes select * from {schema}.keyed_changes order by seq;
+         insert into changes select * from {schema}.keyed_changes;
          insert into problems select * from {schema}.problems order by seq"
     ))?;
     Ok(())

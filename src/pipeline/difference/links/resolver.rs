@@ -1,15 +1,16 @@
 //! Turns the pairs of one association into changes of links: resolves each against what will be there, and compares the
 //! wanted links of an owner with its stored ones.
 
-use super::read_ahead::{ReadAhead, StoredLink, read};
+use super::stored::{StoredLink, ended, read, stored_ids};
 use crate::db::copy::CopyIn;
 use crate::model::extraction::ExtractionFile;
 use crate::model::guard::Operation;
 use crate::model::problem::{Problem, ProblemCode};
 use crate::pipeline::TaskError;
 use crate::pipeline::difference::change_set::LinkChange;
-use crate::pipeline::difference::keys::{Keys, Slot, flag};
+use crate::pipeline::difference::keys::{Slot, flag};
 use crate::pipeline::difference::pairs::Association;
+use crate::pipeline::difference::read_ahead::ReadAhead;
 use crate::pipeline::difference::records::identity;
 use crate::pipeline::difference::scan::key_digest;
 use crate::pipeline::difference::suppress;
@@ -21,6 +22,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Owners per question to the database.
 const BATCH: usize = 5000;
+
+/// Batches of stored links that wait to be compared: what bounds the memory.
+const WAITING: usize = 32;
 
 /// Owners whose keys are kept until their links are compared: what bounds the memory. Those of others are looked up.
 const NAMED: usize = 200_000;
@@ -57,7 +61,7 @@ pub(super) struct Resolver<'r, 'a> {
     /// Owners of a single link whose new target is left out: the link they have stays.
     kept: HashSet<Slot>,
     /// Stored links, being read while the pairs are.
-    ahead: Option<ReadAhead>,
+    ahead: Option<ReadAhead<Vec<StoredLink>>>,
 }
 
 impl<'r, 'a> Resolver<'r, 'a> {
@@ -87,7 +91,9 @@ impl<'r, 'a> Resolver<'r, 'a> {
         self.owners.dedup();
         let keys = &scopes[self.association.from].keys;
         let batches = self.owners.chunks(BATCH).map(|owners| stored_ids(keys, owners)).collect();
-        self.ahead = Some(ReadAhead::begin(work.pending, self.association.id, batches));
+        let association = self.association.id;
+        let read = move |connection: &mut PgConnection, owners: &Vec<i64>| read(connection, association, owners);
+        self.ahead = Some(ReadAhead::begin(work.pending, WAITING, batches, read));
     }
 
     pub(super) fn owner(&mut self, slot: Slot) {
@@ -282,7 +288,7 @@ impl<'r, 'a> Resolver<'r, 'a> {
         let names = std::mem::take(&mut self.names);
         for owners in std::mem::take(&mut self.owners).chunks(BATCH) {
             let links = match &self.ahead {
-                Some(ahead) => ahead.next()?,
+                Some(ahead) => ahead.next()?.ok_or_else(ended)?,
                 None => read(work.connection, self.association.id, &stored_ids(keys, owners))?,
             };
             let mut stored = self.by_owner(links);
@@ -398,11 +404,6 @@ impl<'r, 'a> Resolver<'r, 'a> {
         }
         self.compare(work, scopes)
     }
-}
-
-/// The ids of those owners that are stored.
-fn stored_ids(keys: &Keys, owners: &[Slot]) -> Vec<i64> {
-    owners.iter().map(|&slot| keys.get(slot)).filter(|entry| !entry.has(flag::NEW)).map(|entry| entry.id).collect()
 }
 
 /// The values of a unique property after the run, of all resources of a scope.
