@@ -148,9 +148,13 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
             forecast(&mut connection, &plan, &pending, (&users, &reserved), known, progress)
         });
         freeze::look_up_keys(&mut connection, &pending, &plan.entity_types)?;
+        // What was approved stands where this set will be published, and is held against it first.
+        let is_approved = approval.is_some();
         // What is published is there for others only with the end of the preparation, which is fenced.
         connection.transaction(|connection| {
-            freeze::publish(connection, &pending, claim, frozen.others)?;
+            if !is_approved {
+                freeze::publish(connection, &pending, claim, frozen.others)?;
+            }
             let ended = |what| move |_| TaskError::failed(what, "the thread that works it out ended unexpectedly");
             let (persons, struck) = forecasting.join().map_err(ended("persons"))??;
             progress.begin("Looking for consequences", 0);
@@ -171,6 +175,9 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
                 approved_by: verdict.approved_by,
                 consequences,
             };
+            if is_approved {
+                freeze::publish(connection, &pending, claim, frozen.others)?;
+            }
             drop(frozen.connections);
             progress.begin("Proving the seals", 0);
             seals.finish()?;
