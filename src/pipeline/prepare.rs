@@ -148,13 +148,15 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
             forecast(&mut connection, &plan, &pending, (&users, &reserved), known, progress)
         });
         freeze::look_up_keys(&mut connection, &pending, &plan.entity_types)?;
-        // What was approved stands where this set will be published, and is held against it first.
-        let is_approved = approval.is_some();
+        // What was looked at stands where this set will be published, and is held against it first.
+        let approval = approval
+            .map(|approval| {
+                Ok::<_, TaskError>((approval::unseen(&mut connection, &plan, &pending, &approval)?, approval))
+            })
+            .transpose()?;
         // What is published is there for others only with the end of the preparation, which is fenced.
         connection.transaction(|connection| {
-            if !is_approved {
-                freeze::publish(connection, &pending, claim, frozen.others)?;
-            }
+            freeze::publish(connection, &pending, claim, frozen.others)?;
             let ended = |what| move |_| TaskError::failed(what, "the thread that works it out ended unexpectedly");
             let (persons, struck) = forecasting.join().map_err(ended("persons"))??;
             progress.begin("Looking for consequences", 0);
@@ -175,9 +177,6 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
                 approved_by: verdict.approved_by,
                 consequences,
             };
-            if is_approved {
-                freeze::publish(connection, &pending, claim, frozen.others)?;
-            }
             drop(frozen.connections);
             progress.begin("Proving the seals", 0);
             seals.finish()?;
@@ -323,7 +322,7 @@ fn forecast(
     Ok((PersonCounters { created, stored, ..followed }, struck))
 }
 
-/// What guards say of a change set.
+/// What guards say of a change set, and an approval with how many changes it has not seen.
 struct Verdict {
     breaches: Vec<Breach>,
     /// What may be behind them.
@@ -339,13 +338,13 @@ impl Verdict {
         pending: &Pending,
         counters: &Counters,
         new_rejects: BTreeMap<String, u64>,
-        approval: Option<Approval>,
+        approval: Option<(u64, Approval)>,
         progress: &Progress,
     ) -> Result<Self, TaskError> {
         let mut breaches = evaluate(plan, counters.clone(), new_rejects);
         let mut approved_by = None;
-        if let Some(approval) = approval {
-            match approval::not_covered(connection, plan, pending, &approval, &counters.persons)? {
+        if let Some((unseen, approval)) = approval {
+            match approval::not_covered(plan, &approval, unseen, &counters.persons) {
                 Some(breach) => breaches.insert(0, breach),
                 None => approved_by = Some(approval.approved_by),
             }

@@ -12,15 +12,24 @@ use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
-/// What stands against applying the change set without asking again, if anything does. What was looked at stands in
-/// `changes` still, and in the schema that the approval names.
-pub fn not_covered(
+/// How many changes were not among those that were looked at. These stand in `changes` until this set is published, and in
+/// the schema that the approval names.
+pub fn unseen(
     connection: &mut PgConnection,
     plan: &Plan,
     pending: &Pending,
     approval: &Approval,
-    persons: &PersonCounters,
-) -> Result<Option<Breach>, TaskError> {
+) -> Result<u64, TaskError> {
+    if approval.look.is_some() {
+        return Ok(0);
+    }
+    Ok(new_changes(connection, plan, pending)?
+        + new_records(connection, pending, approval)?
+        + new_links(connection, plan, pending, approval)?)
+}
+
+/// What stands against applying the change set without asking again, if anything does.
+pub fn not_covered(plan: &Plan, approval: &Approval, unseen: u64, persons: &PersonCounters) -> Option<Breach> {
     let breach = |actual: Option<u64>, message: String| Breach {
         guard: GuardName::Approval,
         setting: None,
@@ -31,14 +40,11 @@ pub fn not_covered(
         message,
     };
     if let Some(why) = &approval.look {
-        return Ok(Some(breach(None, format!("Look again: {why}"))));
+        return Some(breach(None, format!("Look again: {why}")));
     }
-    let new = new_changes(connection, plan, pending)?
-        + new_records(connection, pending, approval)?
-        + new_links(connection, plan, pending, approval)?;
-    if new > 0 {
-        let message = format!("{new} of these changes were not among those that {} approved", approval.approved_by);
-        return Ok(Some(breach(Some(new), message)));
+    if unseen > 0 {
+        let message = format!("{unseen} of these changes were not among those that {} approved", approval.approved_by);
+        return Some(breach(Some(unseen), message));
     }
     let worse = [
         ("created", persons.created, approval.persons.created),
@@ -48,9 +54,9 @@ pub fn not_covered(
         ("removed", persons.deleted, approval.persons.deleted),
     ];
     let worse = worse.into_iter().find(|(_, now, seen)| now > seen);
-    Ok(worse.map(|(what, now, seen)| {
+    worse.map(|(what, now, seen)| {
         breach(Some(now), format!("{now} users would be {what}, {seen} when {} approved it", approval.approved_by))
-    }))
+    })
 }
 
 /// Changes listed one by one that were not listed when they were looked at. One anti-join by hash over operation and key.
