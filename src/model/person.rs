@@ -50,7 +50,8 @@ pub struct Person {
     pub valid_from: DateTime<Utc>,
     /// Profile field → value.
     pub fields: Value,
-    /// Profile field → `[connector, entity type, run, line]`; under the empty name for all fields that are not named.
+    /// Profile field → `[connector, entity type, run, line]`; under the empty name for all fields that are not named; what
+    /// is outvoted under a name that no field has.
     pub provenance: Value,
     /// Profile field → value that an account set.
     pub local: Value,
@@ -105,12 +106,21 @@ impl Person {
         Some(Source { connector: number(0)?, entity_type: number(1)?, run: number(2)?, line: number(3)? })
     }
 
+    /// What users said last that are gone, where another source's value holds: profile field → values, each with where it
+    /// is from.
+    pub fn outvoted(&self) -> Option<&Value> {
+        self.provenance.get(OUTVOTED)
+    }
+
     /// The SHA-256 of its photo.
     pub fn photo(&self) -> Option<&str> {
         let digest = self.field("photo")?.strip_prefix("sha256:")?;
         (digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(digest)
     }
 }
+
+/// The name under which outvoted values stand among the provenance. No field is called so.
+pub const OUTVOTED: &str = "(outvoted)";
 
 /// Which connector, run and line brought a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -240,7 +240,7 @@ mod tests {
     const DIRECTORY: i32 = 20;
     const CARDS: i32 = 30;
 
-    fn users(fields: &[(&str, &str)], on_missing: OnMissing) -> UsersDefinition {
+    pub(super) fn users(fields: &[(&str, &str)], on_missing: OnMissing) -> UsersDefinition {
         UsersDefinition {
             correlate: Vec::new(),
             create: true,

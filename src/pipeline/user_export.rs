@@ -28,6 +28,7 @@ pub fn export(conn: &mut PgConnection, store: &Store, person: Person, now: DateT
         Some(sha256) => person::photo(conn, sha256, i32::MAX)?.map(|content| base64(&content)),
         None => None,
     };
+    let outvoted = person.outvoted().cloned();
     let stored = resource::of_person(conn, &AsOf::Now, id)?;
     origins.learn_runs(conn, stored.iter().map(|one| one.run_id))?;
     let mut resources = Vec::new();
@@ -42,6 +43,7 @@ pub fn export(conn: &mut PgConnection, store: &Store, person: Person, now: DateT
     };
     everything["exported_at"] = json!(now);
     everything["photo_content"] = json!(photo);
+    everything["outvoted"] = json!(outvoted);
     everything["history"] = json!(history);
     everything["resources"] = json!(resources);
     everything["problems"] = json!(about.problems(conn)?);

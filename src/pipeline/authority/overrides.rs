@@ -85,7 +85,8 @@ impl Person {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::entity_type::{OnMissing, OnMove, OnReturn, UsersDefinition};
+    use crate::model::entity_type::OnMissing;
+    use crate::pipeline::authority::tests::users;
     use crate::pipeline::authority::{Authority, Fate, Source, Testimony};
     use chrono::DateTime;
     use proptest::prelude::*;
@@ -96,15 +97,10 @@ mod tests {
         let source = |entity_type: i32| Source {
             entity_type,
             connector: entity_type,
-            users: UsersDefinition {
-                correlate: Vec::new(),
-                create: true,
-                on_missing: if entity_type == 1 { OnMissing::Block } else { OnMissing::Keep },
-                grace_days: 0,
-                on_return: OnReturn::ByRun,
-                on_move: OnMove::default(),
-                fields: ["mail", "phone"].map(|name| (name.to_owned(), name.to_owned())).into(),
-            },
+            users: users(
+                &[("mail", "mail"), ("phone", "phone")],
+                if entity_type == 1 { OnMissing::Block } else { OnMissing::Keep },
+            ),
         };
         Authority::new(vec![source(1), source(2)], HashMap::from([("phone".to_owned(), vec![2, 1])]))
     }

@@ -1,12 +1,10 @@
 //! How what runs decide of a person lies in the database.
 
 use super::{Person, Provenance};
+use crate::model::person::OUTVOTED;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap};
-
-/// The name under which outvoted values stand among the provenance. No field is called so.
-const OUTVOTED: &str = "(outvoted)";
 
 /// What stands under one name of a stored provenance.
 #[derive(Debug, Serialize)]

@@ -75,7 +75,8 @@ impl Authority {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::entity_type::{OnMissing, OnMove, OnReturn, UsersDefinition};
+    use crate::model::entity_type::OnMissing;
+    use crate::pipeline::authority::tests::users;
     use crate::pipeline::authority::{Fate, Source};
     use chrono::{DateTime, Utc};
     use proptest::prelude::*;
@@ -89,15 +90,10 @@ mod tests {
         let source = |entity_type: i32| Source {
             entity_type,
             connector: entity_type,
-            users: UsersDefinition {
-                correlate: Vec::new(),
-                create: true,
-                on_missing: if entity_type == 2 { OnMissing::Keep } else { OnMissing::Block },
-                grace_days: 0,
-                on_return: OnReturn::ByRun,
-                on_move: OnMove::default(),
-                fields: ["mail", "phone"].map(|name| (name.to_owned(), name.to_owned())).into(),
-            },
+            users: users(
+                &[("mail", "mail"), ("phone", "phone")],
+                if entity_type == 2 { OnMissing::Keep } else { OnMissing::Block },
+            ),
         };
         Authority::new((1..=SOURCES).map(source).collect(), HashMap::from([("phone".to_owned(), vec![3, 1])]))
     }

@@ -155,6 +155,11 @@ fn a_leaver_that_was_outvoted_has_its_say_when_the_winner_falls_silent_or_leaves
     guild.apply("register", &["R1,Countess,ada@x,99", "R2,Baroness,bea@x,98"]);
     let left = guild.apply("register", &[]);
     assert!(guild.persons()[0].contains("\"phone\": \"10\""), "{:#?}", guild.persons());
+    // It is held, so it is part of what is held on the person.
+    let id = guild.person("staff", "1").unwrap().to_string();
+    let held = guild.muster.run(&["user", "export", &id]).succeeded();
+    let held: serde_json::Value = serde_json::from_str(&held.stdout).unwrap();
+    assert_eq!(held["outvoted"]["phone"][0][0], "99", "{held:#}");
     guild.apply("staff", &["1,Ada,ada@x,", "2,Bea,bea@x,20"]);
     assert!(guild.persons()[0].contains("\"phone\": \"99\""), "{:#?}", guild.persons());
     let person = guild.person("staff", "1").unwrap();
