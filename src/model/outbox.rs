@@ -76,18 +76,34 @@ impl UserChange {
     }
 }
 
-/// Transactions from here on may still be open.
-const HORIZON: &str = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
-
-/// Behind all that can be read now.
-pub fn end(conn: &mut PgConnection) -> QueryResult<Place> {
+/// Transactions of this database from here on may still be open, or have ended after this looked.
+///
+/// Other databases of the server are nothing to wait for: what writes there can't come into the outbox, and may take hours.
+/// That is why the snapshot's own `xmin`, which is about the whole server, will not do. The snapshot comes first: what is
+/// open at that moment is listed afterwards, or has ended by then and is seen by the statement that reads the outbox. So
+/// this must be a statement before it, not in one transaction with an earlier call (`pg_stat_activity` stays as it was
+/// within a transaction). `backend_xid` is 32 bits: the distance to the next makes it a whole one.
+fn horizon(conn: &mut PgConnection) -> QueryResult<i64> {
     #[derive(QueryableByName)]
     struct Horizon {
         #[diesel(sql_type = BigInt)]
         horizon: i64,
     }
-    let found: Horizon = diesel::sql_query(format!("select {HORIZON} as horizon")).get_result(conn)?;
-    Ok(Place { transaction: found.horizon, id: i64::MIN, user: i64::MIN })
+    let found: Horizon = diesel::sql_query(
+        "with next as (select pg_snapshot_xmax(pg_current_snapshot())::text::bigint as next),
+              open as (select (next - backend_xid::text::bigint) & 4294967295 as distance
+                         from next, pg_stat_activity
+                        where backend_xid is not null
+                          and datid = (select oid from pg_database where datname = current_database()))
+         select next - coalesce((select max(distance) from open where distance < 2147483648), 0) as horizon from next",
+    )
+    .get_result(conn)?;
+    Ok(found.horizon)
+}
+
+/// Behind all that can be read now.
+pub fn end(conn: &mut PgConnection) -> QueryResult<Place> {
+    Ok(Place { transaction: horizon(conn)?, id: i64::MIN, user: i64::MIN })
 }
 
 /// Up to `limit` changes after a place, of `since` or later where given. A first load is one row of the outbox: here it
@@ -100,11 +116,12 @@ pub fn user_changes(
     since: Option<DateTime<Utc>>,
     limit: i64,
 ) -> QueryResult<Vec<UserChange>> {
-    diesel::sql_query(format!(
+    let horizon = horizon(conn)?;
+    diesel::sql_query(
         "with told as materialized (
            select o.transaction, o.id, o.run_id, o.kind, o.operation, o.person_id, o.group_id, o.created_at
              from outbox o
-            where o.transaction < {HORIZON} and (o.transaction, o.id) >= ($1, $2)
+            where o.transaction < $6 and (o.transaction, o.id) >= ($1, $2)
               and ($4 is null or o.created_at >= $4)
               and (o.person_id is not null
                    or o.kind = 'scope' and o.entity_type_id in (select id from entity_types where represents = 'users'))
@@ -124,13 +141,14 @@ pub fn user_changes(
          )
          select transaction, id, run_id as run, \"user\", \"group\", at, operation
            from changes where (transaction, id, \"user\") > ($1, $2, $3)
-          order by transaction, id, \"user\" limit $5"
-    ))
+          order by transaction, id, \"user\" limit $5",
+    )
     .bind::<BigInt, _>(after.transaction)
     .bind::<BigInt, _>(after.id)
     .bind::<BigInt, _>(after.user)
     .bind::<Nullable<Timestamptz>, _>(since)
     .bind::<BigInt, _>(limit)
+    .bind::<BigInt, _>(horizon)
     .load(conn)
 }
 

@@ -1,6 +1,7 @@
 //! Users and groups, as programs read them.
 
 use crate::support::api::Api;
+use crate::support::database::TestDatabase;
 use crate::support::site::Site;
 use crate::support::town::Town;
 use diesel::connection::SimpleConnection;
@@ -99,8 +100,8 @@ async fn groups_are_listed_with_who_is_in_them_and_by_which_way() {
     api.get("/api/v1/groups/4711/members").await.problem(404, "not_found");
 }
 
-/// Goes on from a place until enough was told, and says where that ends. What other transactions of the server hold back
-/// comes a little later.
+/// Goes on from a place until enough was told, and says where that ends. What other transactions of the database hold
+/// back comes a little later.
 async fn follow(api: &Api, mut next: String, is_enough: impl Fn(&[Value]) -> bool) -> (Vec<Value>, String) {
     let (mut told, began) = (Vec::new(), Instant::now());
     while !is_enough(&told) {
@@ -167,6 +168,22 @@ async fn a_change_that_is_committed_late_is_not_missed() {
     let next = page["next"].as_str().unwrap().to_owned();
     let (told, _) = follow(&api, next, |told| told.len() == 2).await;
     assert_eq!(users(&told, "update"), BTreeSet::from([7001, 7002]));
+}
+
+#[tokio::test]
+async fn what_is_open_in_another_database_holds_nothing_back() {
+    let site = Site::start(Town::synchronized().muster);
+    let api = Api::with(&site, &[Scope::Users], None);
+    let start = api.get("/api/v1/user-changes?after=now").await.is(200).json()["next"].as_str().unwrap().to_owned();
+
+    let elsewhere = TestDatabase::new();
+    let mut open = elsewhere.connect();
+    open.batch_execute("begin; create table written (at timestamptz)").unwrap();
+    let change = "insert into outbox (run_id, kind, operation, person_id) values (1, 'person', 'update', 7003)";
+    site.program.database.connect().batch_execute(change).unwrap();
+    let (told, _) = follow(&api, start, |told| !told.is_empty()).await;
+    assert_eq!(users(&told, "update"), BTreeSet::from([7003]));
+    open.batch_execute("rollback").unwrap();
 }
 
 #[tokio::test]
