@@ -165,11 +165,11 @@ pub(super) fn owned(
         let over = overrides.iter().find(|one| one.field == field.name);
         let source = person.source(&field.name).and_then(|source| origins.connector_title(source.connector));
         let by = match (over, source) {
-            (Some(_), _) if *editor == Editor::Person => "set by an administrator".to_owned(),
-            (Some(over), _) => format!("overridden by {}", over.made_by),
-            (None, Some(connector)) => format!("{connector} decides it"),
-            (None, None) if value.is_some() => "set by an administrator".to_owned(),
-            (None, None) => "no source says anything".to_owned(),
+            (Some(_), _) if *editor == Editor::Person => "an administrator".to_owned(),
+            (Some(over), _) => format!("{}, by an override", over.made_by),
+            (None, Some(connector)) => connector.to_owned(),
+            (None, None) if value.is_some() => "an administrator".to_owned(),
+            (None, None) => "nobody so far".to_owned(),
         };
         is_shown.then(|| OwnedLine {
             title: field.title.clone(),

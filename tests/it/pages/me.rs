@@ -109,11 +109,11 @@ fn a_person_fills_in_what_is_theirs_and_nothing_else() {
 
     let me = Desk::with(&town.muster, "ada", Role::Person).belongs_to(&town.muster, "ada", ada);
     let page = me.page("/me/edit");
-    for shown in ["Nicknames", "Pronouns (needed)", "Mail ada@example.org HR system decides it"] {
+    for shown in ["Nicknames", "Pronouns (needed)", "Mail ada@example.org HR system"] {
         assert!(page.contains(shown), "{shown:?}: {page}");
     }
-    assert!(page.contains("Phone +44 20 Company directory decides it"), "a source has it: {page}");
-    assert!(page.contains("badge B-7 set by an administrator") || page.contains("Badge B-7 set by an administrator"));
+    assert!(page.contains("Phone +44 20 Company directory"), "a source has it: {page}");
+    assert!(page.contains("Badge B-7 an administrator"));
     for hidden in ["alary", "1000.5"] {
         assert!(!page.contains(hidden) && !me.page("/me").contains(hidden), "{hidden:?}: {page}");
     }
