@@ -143,10 +143,14 @@ impl Beating {
         ProgressReport { step, rows, total, rate }
     }
 
-    /// Interrupts the statements that run under the claim, so that the task hears of the wish at once.
+    /// Interrupts the statements that run under the claim, so that the task hears of the wish at once; when we stop, what
+    /// is done after its end, too.
     fn interrupt(&mut self) {
         let Some(conn) = &mut self.connection else { return };
-        let interrupted = backend::interrupt(conn, &self.claim.application_name());
+        let mut interrupted = backend::interrupt(conn, &self.claim.application_name());
+        if self.stop.is_asked() {
+            interrupted = interrupted.and_then(|()| backend::interrupt(conn, &self.claim.afterwards_name()));
+        }
         if let Err(error) = interrupted {
             tracing::debug!(run.id = self.claim.run.0, error = %error, "statements could not be interrupted");
             self.connection = None;

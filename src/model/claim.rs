@@ -37,6 +37,12 @@ impl Claim {
         format!("{}{}", Self::application_prefix(self.run), self.epoch)
     }
 
+    /// What connections call themselves that do what is left to do once the stage has ended. Those under the claim are no
+    /// good for it: the claim is over with the stage, and their statements are interrupted from then on.
+    pub fn afterwards_name(&self) -> String {
+        format!("muster after {} of run {}", self.stage, self.run)
+    }
+
     /// What [`Claim::application_name`] begins with for all claims of a run; the epoch follows.
     pub fn application_prefix(run: RunId) -> String {
         format!("muster run {run} epoch ")

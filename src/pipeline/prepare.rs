@@ -193,10 +193,13 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
             Ok::<_, TaskError>(())
         })
     })?;
-    left::sweep(&mut connection, &context.store, plan.connector.id);
-    if let Some(schema) = seen {
-        // It was looked at, and is of no use any more. The clean-up finds it, should this fail.
-        let _ = connection.batch_execute(&format!("drop schema if exists {schema} cascade"));
+    // The clean-up finds what remains, should this fail.
+    if let Ok(mut connection) = db::connect(&context.database_url, &claim.afterwards_name()) {
+        left::sweep(&mut connection, &context.store, plan.connector.id);
+        if let Some(schema) = seen {
+            // It was looked at, and is of no use any more.
+            let _ = connection.batch_execute(&format!("drop schema if exists {schema} cascade"));
+        }
     }
     Ok(())
 }

@@ -29,23 +29,33 @@ pub fn run(context: &Context, claim: &Claim, progress: &Progress) -> Result<(), 
     let mut connection = db::connect(&context.database_url, &claim.application_name())?;
     let now = db::now(&mut connection)?;
     partition::ensure_months(&mut connection, now.date_naive(), 2)?;
-    connection.batch_execute(&format!("set maintenance_work_mem = '256MB'; {}", person::partition::SORT_IN_LATER))?;
-    let schema = connection.transaction(|connection| {
-        let applied = work(connection, claim, progress)?;
+    connection.batch_execute(&format!("{SORTING} {}", person::partition::SORT_IN_LATER))?;
+    let (applied, schema) = connection.transaction(|connection| {
+        let worked = work(connection, claim, progress)?;
         progress.go_on()?;
-        let (ending, schema) = match applied {
-            Some((ending, schema)) => (ending, schema),
-            None => (Ending::Busy, None),
-        };
+        let (ending, schema) = worked.unwrap_or((Ending::Busy, None));
+        let applied = matches!(ending, Ending::Applied { .. });
         finish(connection, claim, ending, &context.enqueue)?;
-        Ok::<_, TaskError>(schema)
+        Ok::<_, TaskError>((applied, schema))
     })?;
-    if let Some(schema) = schema {
-        // Emptied by the transaction; what remains is of no use to anybody. The clean-up finds it, should this fail.
-        let _ = connection.batch_execute(&format!("drop schema if exists {schema} cascade"));
+    if applied && let Err(error) = tidy(context, claim, schema.as_deref()) {
+        tracing::debug!(run.id = claim.run.0, %error, "what an applied run leaves is left to the clean-up");
     }
-    // Nobody waits for it any more. What is left of it, should this fail, is left to the clean-up.
-    let _ = person::partition::sort_in(&mut connection);
+    Ok(())
+}
+
+/// Memory for indexes: those of new tables, and what is sorted into that of the search.
+const SORTING: &str = "set maintenance_work_mem = '256MB';";
+
+/// Removes what the change set was applied from, emptied by now, and sorts into the search's index what was written. The run
+/// is over meanwhile; only a command that works on it by itself goes on until this is done.
+fn tidy(context: &Context, claim: &Claim, schema: Option<&str>) -> Result<(), TaskError> {
+    let mut connection = db::connect(&context.database_url, &claim.afterwards_name())?;
+    connection.batch_execute(SORTING)?;
+    if let Some(schema) = schema {
+        connection.batch_execute(&format!("drop schema if exists {schema} cascade"))?;
+    }
+    person::partition::sort_in(&mut connection)?;
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Whole runs, through the program: export → prepare synchronization → synchronize.
 
 mod active_directory;
+mod afterwards;
 mod anonymizing;
 mod as_of;
 mod by_hand;
